@@ -1,0 +1,1 @@
+//! The settings that are needed to boot.

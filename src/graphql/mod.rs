@@ -1,0 +1,1 @@
+//! The GraphQL language alone: documents, coercion, execution.

@@ -1,0 +1,1 @@
+//! Hyper and nobody else: listener, router, ranges, limits, TLS.

@@ -1,0 +1,1 @@
+//! Tantivy and nobody else: the tag lexicon and full text.

@@ -1,0 +1,1 @@
+//! Bytes: identify, probe, hash, decode, thumbnail, blob places.

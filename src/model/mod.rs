@@ -1,0 +1,9 @@
+//! The nouns of the library, without I/O: identifiers, hashes, file types, media facts, tags, queries.
+//!
+//! Everything here is plain data and pure functions, shared by both dialects. Nothing in this
+//! folder knows of a database, a network or a file system.
+
+pub mod filetype;
+pub mod hash;
+pub mod ids;
+pub mod media;

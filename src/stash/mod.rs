@@ -1,0 +1,1 @@
+//! The Stash GraphQL API.

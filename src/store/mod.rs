@@ -1,0 +1,1 @@
+//! Redb and nobody else: tables, codecs, transactions, migration, check.
