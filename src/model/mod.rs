@@ -7,3 +7,4 @@ pub mod filetype;
 pub mod hash;
 pub mod ids;
 pub mod media;
+pub mod tag;
