@@ -3,13 +3,17 @@
 //! Everything here is plain data and pure functions, shared by both dialects. Nothing in this
 //! folder knows of a database, a network or a file system.
 
+pub mod entity;
 pub mod filetype;
 pub mod hash;
 pub mod ids;
+pub mod item;
 pub mod media;
 pub mod number_test;
+pub mod place;
 pub mod predicate;
 pub mod query;
+pub mod service;
 pub mod tag;
 pub mod tag_pattern;
 pub mod time_test;

@@ -1,0 +1,369 @@
+//! Reading: a [`Snapshot`] for readers, and the [`Read`] methods that it shares with a write.
+
+use std::ops::Bound;
+use std::sync::{Arc, OnceLock};
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition};
+use roaring::RoaringBitmap;
+
+use super::codec::{Key, Record, decode};
+use super::error::{Error, Result};
+use super::sets::{SetChunk, SetKey, bitmap_from, chunk_of};
+use super::tables::{
+    DOCUMENTS, DocumentKind, ITEM_BY_SHA256, ITEMS, LOOKUPS, LookupKey, LookupKind, MAPPINGS,
+    Mappings, NAMES, SETS, TAG_BY_TEXT, Table,
+};
+use crate::model::hash::Sha256;
+use crate::model::ids::{ItemId, TagId};
+use crate::model::item::Item;
+
+/// Called with each row of a scan: key, value; returns whether to go on.
+pub(super) type Row<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'a;
+
+/// Read access to the store: either a snapshot, or a write that sees its own changes.
+pub trait Read {
+    /// Hands the stored bytes of a row to `each`, if the row exists.
+    ///
+    /// # Errors
+    /// When reading the file fails, or `each` does.
+    fn raw_get(
+        &self,
+        slot: usize,
+        key: &[u8],
+        each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Walks the rows with `from <= key < to` in order; `to: None` is the end of the table.
+    ///
+    /// # Errors
+    /// When reading the file fails, or `each` does.
+    fn raw_scan(
+        &self,
+        slot: usize,
+        from: &[u8],
+        to: Option<&[u8]>,
+        backwards: bool,
+        each: &mut Row,
+    ) -> Result<()>;
+
+    /// The items of a set that are in one chunk.
+    #[doc(hidden)]
+    fn set_chunk(&self, key: SetChunk) -> Result<Option<RoaringBitmap>>;
+
+    /// The record of a key.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>> {
+        let mut found = None;
+        self.raw_get(table.slot, &key.to_bytes(), &mut |bytes| {
+            found = Some(decode(bytes)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Whether the key has a row.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn has<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<bool> {
+        let mut found = false;
+        self.raw_get(table.slot, &key.to_bytes(), &mut |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Walks all rows from a key on, in the order of keys, until `each` returns false.
+    ///
+    /// # Errors
+    /// When reading fails, a row is damaged, or `each` fails.
+    fn scan_from<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        from: &[u8],
+        mut each: impl FnMut(K, V) -> Result<bool>,
+    ) -> Result<()>
+    where
+        Self: Sized,
+    {
+        self.raw_scan(table.slot, from, None, false, &mut |key, value| {
+            each(decoded_key(key)?, decode(value)?)
+        })
+    }
+
+    /// Walks all rows of a table in the order of keys.
+    ///
+    /// # Errors
+    /// When reading fails, a row is damaged, or `each` fails.
+    fn scan<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        mut each: impl FnMut(K, V) -> Result<()>,
+    ) -> Result<()>
+    where
+        Self: Sized,
+    {
+        self.scan_from(table, &[], |key, value| each(key, value).map(|()| true))
+    }
+
+    /// All rows whose encoded key begins with `prefix`, in order.
+    ///
+    /// # Errors
+    /// When reading fails or a row is damaged.
+    fn with_prefix<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+    ) -> Result<Vec<(K, V)>> {
+        let mut rows = Vec::new();
+        self.raw_scan(table.slot, prefix, after_prefix(prefix).as_deref(), false, &mut |k, v| {
+            rows.push((decoded_key(k)?, decode(v)?));
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+
+    /// The last row of a table.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn last<K: Key, V: Record>(&self, table: &Table<K, V>) -> Result<Option<(K, V)>> {
+        let mut found = None;
+        self.raw_scan(table.slot, &[], None, true, &mut |key, value| {
+            found = Some((decoded_key(key)?, decode(value)?));
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    /// A whole set.
+    ///
+    /// # Errors
+    /// When reading fails or a row is damaged.
+    fn set(&self, key: SetKey) -> Result<RoaringBitmap> {
+        let mut whole = RoaringBitmap::new();
+        for chunk in 0..self.chunks()? {
+            if let Some(part) = self.set_chunk(key.chunk(chunk))? {
+                if whole.is_empty() { whole = part } else { whole |= part }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Whether the item is in a set.
+    ///
+    /// # Errors
+    /// When reading fails or a row is damaged.
+    fn set_has(&self, key: SetKey, item: ItemId) -> Result<bool> {
+        let part = self.set_chunk(key.chunk(chunk_of(item)))?;
+        Ok(part.is_some_and(|part| part.contains(item.0)))
+    }
+
+    /// How many chunks ids are spread over: one more than the chunk of the newest id.
+    ///
+    /// # Errors
+    /// When reading fails.
+    #[doc(hidden)]
+    fn chunks(&self) -> Result<u16> {
+        Ok(chunk_of(ItemId(self.last_item()?)) + 1)
+    }
+
+    /// The newest item id given so far; 0 before the first.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn last_item(&self) -> Result<u32> {
+        let next = self.get(&super::tables::META, &super::format::NEXT_ITEM.to_owned())?;
+        Ok(u32::try_from(next.unwrap_or(1).saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    /// An item's record.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn item(&self, item: ItemId) -> Result<Option<Item>> {
+        self.get(&ITEMS, &item)
+    }
+
+    /// An item's tags; none where there is no row.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn mappings(&self, item: ItemId) -> Result<Mappings> {
+        Ok(self.get(&MAPPINGS, &item)?.unwrap_or_default())
+    }
+
+    /// The item of a content.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn item_by_sha256(&self, sha256: Sha256) -> Result<Option<ItemId>> {
+        self.get(&ITEM_BY_SHA256, &sha256)
+    }
+
+    /// The id of a cleaned tag.
+    ///
+    /// # Errors
+    /// When reading fails or the row is damaged.
+    fn tag_by_text(&self, text: &str) -> Result<Option<TagId>> {
+        self.get(&TAG_BY_TEXT, &text.to_owned())
+    }
+
+    /// The items that a lookup names, in the order of ids.
+    ///
+    /// # Errors
+    /// When reading fails or a row is damaged.
+    fn lookup(&self, kind: LookupKind, text: &[u8]) -> Result<Vec<ItemId>> {
+        let rows = self.with_prefix(&LOOKUPS, &LookupKey::prefix(kind, text))?;
+        Ok(rows
+            .into_iter()
+            .filter(|(key, ())| key.text == text)
+            .map(|(key, ())| key.item)
+            .collect())
+    }
+
+    /// Walks the lookups of a kind whose text begins with `text`.
+    ///
+    /// # Errors
+    /// When reading fails or a row is damaged.
+    fn lookups_below(
+        &self,
+        kind: LookupKind,
+        text: &[u8],
+        each: &mut dyn FnMut(&[u8], ItemId),
+    ) -> Result<()> {
+        let from = LookupKey::open_prefix(kind, text);
+        self.raw_scan(LOOKUPS.slot, &from, after_prefix(&from).as_deref(), false, &mut |key, _| {
+            let key: LookupKey = decoded_key(key)?;
+            each(&key.text, key.item);
+            Ok(true)
+        })
+    }
+
+    /// A small document, as the JSON text it was stored as.
+    ///
+    /// # Errors
+    /// When reading fails or the document does not decode as `T`.
+    fn document<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+        name: &str,
+    ) -> Result<Option<T>> {
+        let text = self.get(&DOCUMENTS, &(kind, name.to_owned()))?;
+        text.map(|text| from_json(kind, &text)).transpose()
+    }
+
+    /// All documents of a kind with their names.
+    ///
+    /// # Errors
+    /// When reading fails or a document does not decode as `T`.
+    fn documents<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+    ) -> Result<Vec<(String, T)>> {
+        let rows = self.with_prefix(&DOCUMENTS, &[kind as u8])?;
+        rows.into_iter().map(|((_, name), text)| Ok((name, from_json(kind, &text)?))).collect()
+    }
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(kind: DocumentKind, text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text)
+        .map_err(|error| Error::Damaged(format!("a document of kind {kind:?}: {error}")))
+}
+
+pub(super) fn decoded_key<K: Key>(bytes: &[u8]) -> Result<K> {
+    K::decode(bytes)
+        .ok_or_else(|| Error::Damaged(format!("a key that is no {}", std::any::type_name::<K>())))
+}
+
+/// The first byte string behind all that begin with `prefix`; `None` when there is none.
+pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
+pub(super) type Bytes = &'static [u8];
+
+/// The redb definition of a table: byte strings on both sides.
+pub(super) fn definition(slot: usize) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(NAMES[slot])
+}
+
+/// One consistent state of the library. Cheap to take; hold it for one request only, since pages
+/// it can see are not reused before it is dropped.
+pub struct Snapshot {
+    tables: Vec<OnceLock<ReadOnlyTable<Bytes, Bytes>>>,
+    transaction: ReadTransaction,
+    /// Keeps the database open while the snapshot lives; counted when it is to be closed.
+    _database: Arc<redb::Database>,
+}
+
+impl Snapshot {
+    pub(super) fn take(database: &Arc<redb::Database>) -> Result<Snapshot> {
+        Ok(Snapshot {
+            tables: (0..NAMES.len()).map(|_| OnceLock::new()).collect(),
+            transaction: database.begin_read()?,
+            _database: Arc::clone(database),
+        })
+    }
+
+    fn table(&self, slot: usize) -> Result<&ReadOnlyTable<Bytes, Bytes>> {
+        if self.tables[slot].get().is_none() {
+            let table = self.transaction.open_table(definition(slot))?;
+            // Another thread may have been faster; both opened the same table.
+            let _ = self.tables[slot].set(table);
+        }
+        self.tables[slot].get().ok_or(Error::Closed)
+    }
+}
+
+impl Read for Snapshot {
+    fn raw_get(
+        &self,
+        slot: usize,
+        key: &[u8],
+        each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        match self.table(slot)?.get(key)? {
+            Some(value) => each(value.value()),
+            None => Ok(()),
+        }
+    }
+
+    fn raw_scan(
+        &self,
+        slot: usize,
+        from: &[u8],
+        to: Option<&[u8]>,
+        backwards: bool,
+        each: &mut Row,
+    ) -> Result<()> {
+        let end = to.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = self.table(slot)?.range::<&[u8]>((Bound::Included(from), end))?;
+        while let Some(row) = if backwards { rows.next_back() } else { rows.next() } {
+            let (key, value) = row?;
+            if !each(key.value(), value.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_chunk(&self, key: SetChunk) -> Result<Option<RoaringBitmap>> {
+        let mut found = None;
+        self.raw_get(SETS.slot, &key.to_bytes(), &mut |bytes| {
+            found = Some(bitmap_from(bytes)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
