@@ -1,1 +1,3 @@
 //! The Stash GraphQL API.
+
+pub mod schema;

@@ -1,0 +1,3 @@
+//! The language on small schemas: examples of each rule, then laws on random documents.
+
+mod examples;
