@@ -1,0 +1,1 @@
+//! Listeners on real sockets.
