@@ -14,6 +14,7 @@ pub mod place;
 pub mod predicate;
 pub mod query;
 pub mod service;
+pub mod system_predicate;
 pub mod tag;
 pub mod tag_pattern;
 pub mod time_test;
