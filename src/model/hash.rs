@@ -50,7 +50,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 /// Reads hexadecimal digits of either case; `None` for an odd number of digits or any other sign.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     let digit = |sign: u8| char::from(sign).to_digit(16);
