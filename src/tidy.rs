@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 /// Each layer and the layers it may name. Whoever is missing here may name nothing.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("config", &["http"]),
     ("store", &["model", "config"]),
     ("index", &["model", "config"]),
     ("media", &["model", "config"]),
     ("library", &["store", "index", "media", "model", "config"]),
-    ("http", &["config"]),
+    ("http", &[]),
     ("graphql", &[]),
     ("hydrus", &["library", "model", "http", "config"]),
     ("stash", &["library", "model", "http", "graphql", "config"]),
@@ -31,7 +32,7 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that are tables of data: as long as the data is.
-const DATA_FILES: &[&str] = &["src/hydrus/routes.rs", "src/stash/schema.graphql"];
+const DATA_FILES: &[&str] = &["src/graphql/tests/examples.rs", "src/hydrus/routes.rs"];
 
 /// Functions that are tables of data: file and name.
 const DATA_FUNCTIONS: &[(&str, &str)] = &[];
@@ -45,7 +46,7 @@ fn layers_point_downward() {
         for file in files(&format!("src/{layer}"), "rs") {
             for name in named_layers(&read(&file)) {
                 let fine = name == *layer || allowed.contains(&name.as_str());
-                let known = MAY_NAME.iter().any(|(other, _)| *other == name) || name == "config";
+                let known = MAY_NAME.iter().any(|(other, _)| *other == name);
                 assert!(fine || !known, "{} names crate::{name}", file.display());
             }
         }
