@@ -2,18 +2,18 @@
 
 use roaring::RoaringBitmap;
 use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::postings::BlockSegmentPostings;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::termdict::TermStreamer;
 use tantivy::{
-    DocAddress, DocId, DocSet, Score, Searcher, SegmentOrdinal, SegmentReader, TERMINATED,
-    TantivyDocument, Term,
+    DocAddress, DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument, Term,
 };
 
 use super::pattern::{NamespacePattern, SubtagPattern, TagQuery, glob, glob_head, glob_pieces};
 use super::schema::{Fields, TAG, namespace_key};
 use super::text::{bitmap, id_column, narrow};
-use super::words::{cut_tail, fold, grams};
+use super::words::{cut_tail, fold, grams, is_head};
 use super::{Error, Index};
 use crate::model::ids::TagId;
 
@@ -81,22 +81,19 @@ impl Lexicon<'_> {
     fn find(&self, query: &TagQuery) -> Result<RoaringBitmap, Error> {
         match (&query.namespace, &query.subtag) {
             (namespace, SubtagPattern::Any) => self.of_namespace(namespace),
-            (NamespacePattern::Any, SubtagPattern::Words(text)) => {
-                self.beginning(self.fields.tail, "", text)
-            }
+            (NamespacePattern::Any, SubtagPattern::Words(text)) => self.beginning(None, text),
             (NamespacePattern::Exact(namespace), SubtagPattern::Words(text)) => {
-                self.beginning(self.fields.scoped_tail, &namespace_key(namespace), text)
+                self.beginning(Some(namespace), text)
             }
             (NamespacePattern::Glob(_), SubtagPattern::Words(text)) => {
                 let namespaces = self.namespaces(&query.namespace)?;
                 if namespaces.len() > NAMESPACES_ONE_BY_ONE {
-                    let found = self.beginning(self.fields.tail, "", text)?;
+                    let found = self.beginning(None, text)?;
                     return Ok(found & self.of_namespace(&query.namespace)?);
                 }
                 let mut found = RoaringBitmap::new();
                 for namespace in namespaces {
-                    let key = namespace_key(&namespace);
-                    found |= self.beginning(self.fields.scoped_tail, &key, text)?;
+                    found |= self.beginning(Some(&namespace), text)?;
                 }
                 Ok(found)
             }
@@ -108,7 +105,16 @@ impl Lexicon<'_> {
     }
 
     /// Tags with a word from which on the subtag begins with `text`.
-    fn beginning(&self, field: Field, scope: &str, text: &str) -> Result<RoaringBitmap, Error> {
+    fn beginning(&self, namespace: Option<&str>, text: &str) -> Result<RoaringBitmap, Error> {
+        let (head, field, scope) = match namespace {
+            None => (self.fields.head, self.fields.tail, String::new()),
+            Some(namespace) => {
+                (self.fields.scoped_head, self.fields.scoped_tail, namespace_key(namespace))
+            }
+        };
+        if is_head(text) {
+            return self.of_term(head, &format!("{scope}{text}"));
+        }
         let indexed = cut_tail(text);
         let prefix = format!("{scope}{indexed}");
         let mut found = self.of_terms(field, &prefix, |_| true)?;
@@ -181,6 +187,22 @@ impl Lexicon<'_> {
         Ok(bitmap(found))
     }
 
+    /// The ids of tags with exactly this term.
+    fn of_term(&self, field: Field, text: &str) -> Result<RoaringBitmap, Error> {
+        let mut found = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(field)?;
+            let term = Term::from_field_text(field, text);
+            let Some(mut block) = inverted.read_block_postings(&term, IndexRecordOption::Basic)?
+            else {
+                continue;
+            };
+            let column = id_column(segment, TAG)?;
+            drain(&mut block, |document| found.extend(narrow(column.first(document))));
+        }
+        Ok(bitmap(found))
+    }
+
     fn documents_of_terms(&self, field: Field, prefix: &str) -> Result<Vec<DocAddress>, Error> {
         let mut found = Vec::new();
         for (ordinal, segment) in (0..).zip(self.searcher.segment_readers()) {
@@ -197,13 +219,16 @@ impl Lexicon<'_> {
         candidates: Vec<DocAddress>,
         pattern: &SubtagPattern,
     ) -> Result<RoaringBitmap, Error> {
+        let segments = self.searcher.segment_readers().iter();
+        let columns =
+            segments.map(|segment| id_column(segment, TAG)).collect::<Result<Vec<_>, _>>()?;
         let mut found = Vec::new();
         for address in candidates {
             let document: TantivyDocument = self.searcher.doc(address)?;
             let subtag = document.get_first(self.fields.subtag).and_then(|value| value.as_str());
             if subtag.is_some_and(|subtag| pattern.matches(subtag)) {
-                let segment = self.searcher.segment_reader(address.segment_ord);
-                found.extend(narrow(id_column(segment, TAG)?.first(address.doc_id)));
+                let column = &columns[address.segment_ord as usize];
+                found.extend(narrow(column.first(address.doc_id)));
             }
         }
         Ok(bitmap(found))
@@ -238,18 +263,32 @@ fn each_document(
 ) -> Result<(), Error> {
     let inverted = segment.inverted_index(field)?;
     let mut stream = terms(inverted.terms(), prefix)?;
+    let mut block = None;
     while stream.advance() {
         if !std::str::from_utf8(stream.key()).is_ok_and(test) {
             continue;
         }
+        // Most terms lead to one document: opening the list is the cost, so it is reused.
         let info = stream.value();
-        let mut postings = inverted.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
-        while postings.doc() != TERMINATED {
-            visit(postings.doc());
-            postings.advance();
-        }
+        let block = match &mut block {
+            Some(block) => {
+                inverted.reset_block_postings_from_terminfo(info, block)?;
+                block
+            }
+            empty => empty.insert(
+                inverted.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?,
+            ),
+        };
+        drain(block, &mut visit);
     }
     Ok(())
+}
+
+fn drain(block: &mut BlockSegmentPostings, mut visit: impl FnMut(DocId)) {
+    while !block.docs().is_empty() {
+        block.docs().iter().for_each(|&document| visit(document));
+        block.advance();
+    }
 }
 
 /// Collects the addresses of all hits.

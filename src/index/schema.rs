@@ -8,7 +8,7 @@ use tantivy::schema::{
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
 use super::text::{TextField, TextFields};
-use super::words::{GramTokenizer, WordTokenizer, cut_tail, fold, grams, tails};
+use super::words::{GramTokenizer, WordTokenizer, cut_tail, fold, grams, heads, tails};
 use crate::model::ids::{ItemId, TagId};
 
 /// Raised whenever documents are made differently; an index of another number is rebuilt.
@@ -39,6 +39,11 @@ pub(super) struct Fields {
     pub(super) tail: Field,
     /// The same behind [`namespace_key`].
     pub(super) scoped_tail: Field,
+    /// The first one, two and three characters of each tail: so short a beginning has so many
+    /// tails that reading one list of documents is far cheaper than a range of terms.
+    pub(super) head: Field,
+    /// The same behind [`namespace_key`].
+    pub(super) scoped_head: Field,
     /// Groups of three characters of the subtag.
     pub(super) tag_gram: Field,
     /// Item id, to read out and to replace by.
@@ -58,6 +63,8 @@ impl Fields {
             subtag: schema.add_text_field("subtag", raw.clone() | STORED),
             tail: schema.add_text_field("tail", raw.clone()),
             scoped_tail: schema.add_text_field("scoped_tail", raw.clone()),
+            head: schema.add_text_field("head", raw.clone()),
+            scoped_head: schema.add_text_field("scoped_head", raw.clone()),
             tag_gram: schema.add_text_field("tag_gram", raw),
             item: schema.add_u64_field(ITEM, FAST | INDEXED),
             words: TextField::ALL.map(|field| {
@@ -102,6 +109,10 @@ impl Fields {
             scoped.truncate(scope);
             scoped.push_str(tail);
             document.add_text(self.scoped_tail, &scoped);
+            for head in heads(tail) {
+                document.add_text(self.head, head);
+                document.add_text(self.scoped_head, &scoped[..scope + head.len()]);
+            }
         }
         for gram in grams(&fold(subtag)) {
             document.add_text(self.tag_gram, gram);

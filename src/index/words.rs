@@ -11,6 +11,9 @@ const WORD_CHARS_MAX: usize = 100;
 /// Tails of subtags are indexed up to this many bytes; longer questions are verified by reading.
 pub(super) const TAIL_BYTES_MAX: usize = 120;
 
+/// Beginnings up to this many characters have a list of documents of their own.
+const HEAD_CHARS_MAX: usize = 3;
+
 /// How many characters a group has by which substrings are found.
 pub(super) const GRAM_CHARS: usize = 3;
 
@@ -63,9 +66,24 @@ pub(super) fn tails(subtag: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The beginnings of a tail that are indexed as such: of one character up to [`HEAD_CHARS_MAX`].
+pub(super) fn heads(tail: &str) -> impl Iterator<Item = &str> {
+    let ends = tail.char_indices().map(|(begin, character)| begin + character.len_utf8());
+    ends.take(HEAD_CHARS_MAX).map(|end| &tail[..end])
+}
+
+/// Whether a text is one of the [`heads`] of something.
+pub(super) fn is_head(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= HEAD_CHARS_MAX
+}
+
 /// The longest beginning of `text` that is indexed.
 pub(super) fn cut_tail(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TAIL_BYTES_MAX)]
+    let mut end = text.len().min(TAIL_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Cuts text into [`words`] for tantivy.
@@ -174,6 +192,20 @@ mod tests {
         check(grams("äöü"), &["äöü"]);
         check(grams("ab"), &[]);
         check(grams(""), &[]);
+    }
+
+    #[test]
+    fn heads_count_characters_not_bytes() {
+        check(heads("äöüa"), &["ä", "äö", "äöü"]);
+        check(heads("ab"), &["a", "ab"]);
+        assert!(is_head("äöü") && !is_head("abcd") && !is_head(""));
+    }
+
+    #[test]
+    fn long_tails_are_cut_between_characters() {
+        let long = format!("a{}", "ä".repeat(TAIL_BYTES_MAX));
+        assert_eq!(cut_tail(&long).len(), TAIL_BYTES_MAX - 1);
+        assert_eq!(cut_tail("short"), "short");
     }
 
     #[test]
