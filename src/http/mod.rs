@@ -25,6 +25,7 @@ pub mod serve;
 pub mod shutdown;
 pub mod status;
 pub mod tls;
+pub mod websocket;
 mod wire;
 
 pub use body::{Body, BodyError, TempFile};

@@ -176,10 +176,9 @@ impl<H> Router<H> {
         let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
         let texts = inner.split('/').map(decode).collect::<Option<Vec<String>>>()?;
         // An encoded slash separates nothing, so such a path is no literal one.
-        if inner.contains('%') && !texts.iter().any(|text| text.contains('/')) {
-            if let Some(index) = self.literal.get(texts.join("/").as_str()) {
-                return Some((&self.paths[*index], Params::default()));
-            }
+        let plain = inner.contains('%') && !texts.iter().any(|text| text.contains('/'));
+        if plain && let Some(index) = self.literal.get(texts.join("/").as_str()) {
+            return Some((&self.paths[*index], Params::default()));
         }
         self.paths.iter().find_map(|path| Some((path, match_path(&path.segments, &texts)?)))
     }
