@@ -286,9 +286,9 @@ impl Config {
         }
     }
 
-    /// Whether both doors share one listener.
+    /// Whether both doors share one listener. Two free ports are two listeners.
     pub fn shares_listener(&self) -> bool {
-        self.hydrus.listen == self.stash.listen
+        self.hydrus.listen == self.stash.listen && self.hydrus.listen.port() != 0
     }
 
     /// The listener of the Hydrus door.
