@@ -95,10 +95,12 @@ fn files_are_short_enough_to_read() {
 
 #[test]
 fn functions_are_short_enough_to_read() {
-    for file in sources() {
-        for (name, lines) in functions(&read(&file)) {
+    // A test may be as long as its table.
+    let test = |file: &Path| file.ends_with("tests.rs") || relative(file).contains("/tests/");
+    for file in sources().iter().filter(|file| !test(file)) {
+        for (name, lines) in functions(&read(file)) {
             let fine = lines <= FUNCTION_LINES_MAX
-                || DATA_FUNCTIONS.contains(&(relative(&file).as_str(), name.as_str()));
+                || DATA_FUNCTIONS.contains(&(relative(file).as_str(), name.as_str()));
             assert!(fine, "{}: {name} has {lines} lines", file.display());
         }
     }
