@@ -24,3 +24,5 @@ pub mod tag_pattern;
 pub mod terms;
 pub mod time;
 pub mod time_test;
+pub mod url;
+pub mod url_class;

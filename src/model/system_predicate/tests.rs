@@ -167,7 +167,6 @@ proptest! {
 
 /// A predicate in words that name everything it holds.
 fn describe(predicate: &SystemPredicate, context: &ParseContext) -> String {
-    let has = |wanted: bool| if wanted { "has" } else { "does not have" };
     match predicate {
         SystemPredicate::Everything => "everything".to_owned(),
         SystemPredicate::Inbox => "inbox".to_owned(),
@@ -212,6 +211,14 @@ fn describe(predicate: &SystemPredicate, context: &ParseContext) -> String {
             let op = if *wanted { "=" } else { "!=" };
             format!("hash {op} {} {}", format!("{kind:?}").to_lowercase(), hashes.join(","))
         }
+        _ => describe_more(predicate, context),
+    }
+}
+
+/// The predicates that name services, times and texts.
+fn describe_more(predicate: &SystemPredicate, context: &ParseContext) -> String {
+    let has = |wanted: bool| if wanted { "has" } else { "does not have" };
+    match predicate {
         SystemPredicate::Time { kind, test } => {
             let name = match kind {
                 TimeKind::Archived => "archived_time",
@@ -266,24 +273,27 @@ fn describe(predicate: &SystemPredicate, context: &ParseContext) -> String {
             };
             format!("rating [{}] {test}", rating_name(context, *service))
         }
-        SystemPredicate::Ratings(test) => {
-            let join = format!("{:?}", test.join).to_lowercase();
-            let rated = if test.rated { "rated" } else { "not rated" };
-            let list = |services: &[ServiceId]| {
-                let mut names: Vec<String> =
-                    services.iter().map(|one| rating_name(context, *one)).collect();
-                names.sort();
-                names.join("+")
-            };
-            let primary = list(&test.primary);
-            match test.join {
-                RatingsJoin::Only => {
-                    format!("rating_advanced {join} {rated} [{primary}] [{}]", list(&test.amongst))
-                }
-                RatingsJoin::All | RatingsJoin::Any => {
-                    format!("rating_advanced {join} {rated} [{primary}]")
-                }
-            }
+        SystemPredicate::Ratings(test) => describe_ratings(test, context),
+        other => panic!("{other:?} has no words"),
+    }
+}
+
+fn describe_ratings(test: &RatingsTest, context: &ParseContext) -> String {
+    let join = format!("{:?}", test.join).to_lowercase();
+    let rated = if test.rated { "rated" } else { "not rated" };
+    let list = |services: &[ServiceId]| {
+        let mut names: Vec<String> =
+            services.iter().map(|one| rating_name(context, *one)).collect();
+        names.sort();
+        names.join("+")
+    };
+    let primary = list(&test.primary);
+    match test.join {
+        RatingsJoin::Only => {
+            format!("rating_advanced {join} {rated} [{primary}] [{}]", list(&test.amongst))
+        }
+        RatingsJoin::All | RatingsJoin::Any => {
+            format!("rating_advanced {join} {rated} [{primary}]")
         }
     }
 }
