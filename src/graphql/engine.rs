@@ -271,10 +271,31 @@ impl Engine {
         state: &(dyn Any + 'static),
         root: impl FnOnce(OperationKind) -> Option<Box<dyn Object + 'r>>,
     ) -> Outcome {
-        let name = request.operation_name.as_deref();
-        let prepared = match self.prepare(&request.query, name) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.answer(request, media, state, root)));
+        outcome.unwrap_or_else(|panic| {
+            let reason = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
+            tracing::error!(reason, "a resolver panicked");
+            let error = GraphqlError::new(format!("Internal system error. Error <{reason}>"));
+            Outcome::refused(200, &[error], media)
+        })
+    }
+
+    fn answer<'r>(
+        &self,
+        request: &Request,
+        media: MediaType,
+        state: &(dyn Any + 'static),
+        root: impl FnOnce(OperationKind) -> Option<Box<dyn Object + 'r>>,
+    ) -> Outcome {
+        let refused =
+            |errors: &[GraphqlError]| Outcome::refused(media.refused_status(), errors, media);
+        let prepared = match self.prepare(&request.query, request.operation_name.as_deref()) {
             Ok(prepared) => prepared,
-            Err(errors) => return Outcome::refused(media.refused_status(), &errors, media),
+            Err(errors) => return refused(&errors),
         };
         if request.method == Method::Get && prepared.kind != OperationKind::Query {
             let error = GraphqlError::new("GET requests only allow query operations");
@@ -282,29 +303,13 @@ impl Engine {
         }
         let variables = match self.variables(&prepared, &request.variables, request.uploads) {
             Ok(variables) => variables,
-            Err(error) => return Outcome::refused(media.refused_status(), &[error], media),
+            Err(error) => return refused(&[error]),
         };
-        let executed = catch_unwind(AssertUnwindSafe(|| {
-            let root = root(prepared.kind)?;
-            Some(self.execute(&prepared, &variables, &*root, state))
-        }));
-        match executed {
-            Ok(Some(body)) => Outcome { http_status: 200, content_type: media.name(), body },
-            Ok(None) => {
-                let error = GraphqlError::new("transport not supported");
-                Outcome::refused(400, &[error], media)
-            }
-            Err(panic) => {
-                let reason = panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("unknown");
-                tracing::error!(reason, "a resolver panicked");
-                let error = GraphqlError::new(format!("Internal system error. Error <{reason}>"));
-                Outcome::refused(200, &[error], media)
-            }
-        }
+        let Some(root) = root(prepared.kind) else {
+            return Outcome::bad_request("transport not supported");
+        };
+        let body = self.execute(&prepared, &variables, &*root, state);
+        Outcome { http_status: 200, content_type: media.name(), body }
     }
 
     /// Every field of every object type of the schema, as (type, field), introspection apart.
@@ -324,7 +329,7 @@ impl Engine {
     }
 
     /// The schema, for tests and documentation.
-    pub fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &Valid<Schema> {
         &self.schema
     }
 }

@@ -8,7 +8,7 @@ use apollo_compiler::Name;
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{Argument, DirectiveList, FieldDefinition, Type, VariableDefinition};
-use apollo_compiler::collections::{HashMap, IndexMap};
+use apollo_compiler::collections::{HashMap, HashSet, IndexMap};
 use apollo_compiler::executable::{self, Operation, OperationType, Selection, SelectionSet};
 use apollo_compiler::schema::{ExtendedType, Implementers};
 use apollo_compiler::validation::Valid;
@@ -45,6 +45,12 @@ impl Prepared {
     /// What the operation does.
     pub fn kind(&self) -> OperationKind {
         self.kind
+    }
+
+    /// The names of the root fields, whatever their aliases and conditions: for a subscription,
+    /// the one field that says which events to follow.
+    pub fn root_fields(&self) -> impl Iterator<Item = &str> {
+        self.root.types.iter().flat_map(|(_, fields)| fields).map(|field| field.name.as_str())
     }
 
     /// How many fields the plan has, each counted per concrete type and alias.
@@ -85,7 +91,7 @@ pub(super) struct PlannedField {
 }
 
 /// An `@include` or `@skip` that depends on a variable.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Condition {
     variable: Name,
     wanted: bool,
@@ -284,7 +290,13 @@ struct Occurrence<'d> {
     field: &'d Node<executable::Field>,
 }
 
-type Groups<'d> = IndexMap<&'d str, Vec<Occurrence<'d>>>;
+/// What was collected for one object type: its fields by response key, and which fragments were
+/// spread under which conditions already.
+#[derive(Default)]
+struct Groups<'d> {
+    fields: IndexMap<&'d str, Vec<Occurrence<'d>>>,
+    spread: HashSet<(&'d str, Vec<Condition>)>,
+}
 
 impl<'d> Planner<'d> {
     /// The merged fields of an object type.
@@ -302,6 +314,7 @@ impl<'d> Planner<'d> {
             self.collect(type_name, source.selections, &source.conditions, &mut groups)?;
         }
         groups
+            .fields
             .into_iter()
             .map(|(key, occurrences)| self.field(type_name, key, &occurrences, depth))
             .collect()
@@ -327,10 +340,11 @@ impl<'d> Planner<'d> {
             let Some(conditions) = with_directives(outer, directives) else { continue };
             match selection {
                 Selection::Field(field) => {
-                    let occurrences = groups.entry(field.response_key().as_str()).or_default();
-                    let known = occurrences
-                        .iter()
-                        .any(|known| known.field.ptr_eq(field) && known.conditions == conditions);
+                    let occurrences =
+                        groups.fields.entry(field.response_key().as_str()).or_default();
+                    // Repeating a leaf that is always there adds nothing.
+                    let known = field.selection_set.selections.is_empty()
+                        && occurrences.first().is_some_and(|first| first.conditions.is_empty());
                     if !known {
                         occurrences.push(Occurrence { conditions, field });
                     }
@@ -339,7 +353,12 @@ impl<'d> Planner<'d> {
                     let Some(fragment) = self.document.fragments.get(&spread.fragment_name) else {
                         continue;
                     };
-                    if self.applies(&fragment.selection_set.ty, type_name) {
+                    let seen = (spread.fragment_name.as_str(), conditions);
+                    if self.applies(&fragment.selection_set.ty, type_name)
+                        && !groups.spread.contains(&seen)
+                    {
+                        let conditions = seen.1.clone();
+                        groups.spread.insert(seen);
                         self.collect(type_name, &fragment.selection_set, &conditions, groups)?;
                     }
                 }

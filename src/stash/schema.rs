@@ -85,4 +85,88 @@ mod tests {
             }
         }
     }
+
+    #[track_caller]
+    fn check(query: &str, valid: bool) {
+        let errors = ENGINE.prepare(query, None).err().unwrap_or_default();
+        assert_eq!(errors.is_empty(), valid, "{query}: {errors:?}");
+    }
+
+    #[test]
+    fn documents_of_current_clients_are_valid() {
+        check(
+            "fragment FileFields on BaseFile { __typename id path basename size mod_time
+               parent_folder { __typename id path } zip_file { __typename id path }
+               created_at updated_at fingerprints { __typename type value } }
+             fragment VideoFileFields on VideoFile { __typename ...FileFields format width height
+               duration video_codec audio_codec frame_rate bit_rate }
+             query FindScenes($filter: FindFilterType, $scene_filter: SceneFilterType, $ids: [ID!]) {
+               findScenes(filter: $filter, scene_filter: $scene_filter, ids: $ids) {
+                 count duration filesize scenes { id title urls files { ...VideoFileFields }
+                   paths { screenshot stream } tags { id name } } } }",
+            true,
+        );
+        check("mutation($input: SceneUpdateInput!) { sceneUpdate(input: $input) { id } }", true);
+        check(
+            "{ findImage(id: 1) { visual_files { ... on ImageFile { width } ... on VideoFile { duration } } } }",
+            true,
+        );
+        check("{ scrapeURL(url: \"a\", ty: SCENE) { ... on ScrapedScene { title } } }", true);
+        check("subscription { jobsSubscribe { type job { id status progress } } }", true);
+    }
+
+    #[test]
+    fn documents_of_older_clients_are_valid() {
+        check("mutation { metadataScan(input: { useFileMetadata: true }) }", true);
+        check("{ allStudios { id checksum url name image_path scene_count } }", true);
+        check(
+            "{ findScene(id: 1, checksum: \"x\") { path rating file { size duration } movies { movie { name } } } }",
+            true,
+        );
+        check("{ scrapeFreeones(performer_name: \"x\") { name aliases } }", true);
+        check(
+            "{ findScenes(scene_filter: { rating: { value: 5, modifier: EQUALS } }) { count } }",
+            true,
+        );
+        check("{ jobStatus { progress status message } }", true);
+        // A variable that was never declared is a fault in every version.
+        check("{ scrapeFreeones(performer_name: $performer_name) { name } }", false);
+    }
+
+    #[test]
+    fn the_whole_schema_can_be_asked_for() {
+        struct Root;
+        impl crate::graphql::Object for Root {
+            fn type_name(&self) -> &'static str {
+                "Query"
+            }
+            fn field<'a>(
+                &'a self,
+                _field: crate::graphql::Field<'a>,
+                _cx: &'a crate::graphql::Context<'a>,
+            ) -> Result<crate::graphql::Resolved<'a>, crate::graphql::FieldError> {
+                Err(crate::graphql::FieldError::Unresolved)
+            }
+        }
+        let query = "{ __schema { queryType { name } mutationType { name } subscriptionType { name }
+            types { kind name description
+              fields(includeDeprecated: true) { name args { ...V } type { ...T } isDeprecated deprecationReason }
+              inputFields(includeDeprecated: true) { ...V } interfaces { ...T }
+              enumValues(includeDeprecated: true) { name isDeprecated } possibleTypes { ...T } }
+            directives { name locations args { ...V } } } version { version } }
+          fragment V on __InputValue { name type { ...T } defaultValue }
+          fragment T on __Type { kind name ofType { kind name ofType { kind name ofType {
+            kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } }";
+        let prepared = ENGINE.prepare(query, None).unwrap();
+        let body = ENGINE.execute(&prepared, &crate::graphql::Map::new(), &Root, &());
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["data"], serde_json::Value::Null, "version is not nullable");
+        assert_eq!(body["errors"][0]["message"], "Query.version has no resolver");
+        let prepared = ENGINE.prepare(&query.replace("version { version }", ""), None).unwrap();
+        let body = ENGINE.execute(&prepared, &crate::graphql::Map::new(), &Root, &());
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let types = body["data"]["__schema"]["types"].as_array().unwrap();
+        assert!(types.iter().any(|ty| ty["name"] == "SceneFilterType"));
+        assert!(types.len() > 290);
+    }
 }
