@@ -121,18 +121,29 @@ fn cut(raw: &str) -> &str {
 }
 
 fn clean_text(text: &str) -> Option<String> {
+    let (namespace, subtag) = clean_parts(text);
+    if subtag.is_empty() { None } else { Some(joined(&namespace, &subtag)) }
+}
+
+/// Namespace and subtag of a text that is still being typed: cleaned as a tag is, but either may
+/// be empty.
+#[must_use]
+pub fn clean_unfinished(raw: &str) -> (String, String) {
+    clean_parts(&cut(raw).to_lowercase())
+}
+
+fn clean_parts(text: &str) -> (String, String) {
     // A smiley such as ":)" is not an empty namespace with the subtag ")".
     let is_smiley = text.len() > 1 && text.starts_with(':') && !text[1..].contains(':');
     let text = if is_smiley { format!(":{text}") } else { text.to_owned() };
     let whole = strip(&text);
-    let (namespace, subtag) = if text.contains(':') {
+    if text.contains(':') {
         // The colon may have gone with a leading "system:"; what is left is stripped again anyway.
         let (namespace, subtag) = split(&whole);
         (strip(namespace), strip(subtag))
     } else {
         (String::new(), whole)
-    };
-    if subtag.is_empty() { None } else { Some(joined(&namespace, &subtag)) }
+    }
 }
 
 /// Step S of cleaning: one part of a tag without invisible characters and needless space.

@@ -4,7 +4,7 @@
 //! [`TagPattern::matches`] is the whole truth; [`TagPattern::hint`] is what an index may use to
 //! find candidates, of which it never loses one.
 
-use super::tag::{Tag, searchable, split};
+use super::tag::{Tag, clean_unfinished, joined, searchable, split};
 
 /// A search term with stars, or a text to be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,38 @@ impl Glob {
     }
 }
 
+/// A text to be completed, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The text as it is looked for, for people to see.
+    pub search_text: String,
+    /// It does not begin with a hyphen.
+    pub inclusive: bool,
+    /// What completes it. `None` for a text that completes to nothing: empty, only stars, a bare
+    /// namespace, or a system predicate.
+    pub pattern: Option<TagPattern>,
+}
+
+impl Completion {
+    /// Reads what was typed. A star is added at its end; no namespace means any.
+    #[must_use]
+    pub fn parse(typed: &str) -> Completion {
+        let (namespace, subtag) = clean_unfinished(typed);
+        let is_unnamespaced = namespace.is_empty() && !subtag.contains(':');
+        let subtag = searchable(&subtag);
+        let search_text = joined(&namespace, &subtag);
+        let inclusive = !typed.starts_with('-');
+        if subtag.is_empty() || subtag == "*" || typed.starts_with("system:") {
+            return Completion { search_text, inclusive, pattern: None };
+        }
+        let namespace =
+            if is_unnamespaced { NamespacePattern::Any } else { namespace_pattern(&namespace) };
+        let open = if subtag.ends_with('*') { subtag } else { subtag + "*" };
+        let pattern = TagPattern { namespace, subtag: SubtagPattern::FromWord(Glob::new(&open)) };
+        Completion { search_text, inclusive, pattern: Some(pattern) }
+    }
+}
+
 /// What an index can look up to find candidates; all of it holds for every match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hint<'a> {
@@ -116,24 +148,6 @@ impl TagPattern {
             Some(_) | None => SubtagPattern::Whole(Glob::new(&subtag)),
         };
         Some(TagPattern { namespace: namespace_pattern(namespace), subtag })
-    }
-
-    /// Reads a cleaned text to be completed; a star is added at its end. `None` for a text that
-    /// completes to nothing: empty, only stars, or a bare namespace.
-    ///
-    /// No namespace means any.
-    #[must_use]
-    pub fn completion(text: &str) -> Option<TagPattern> {
-        let (namespace, subtag) = match text.split_once(':') {
-            Some((namespace, subtag)) => (Some(namespace), searchable(subtag)),
-            None => (None, searchable(text)),
-        };
-        if subtag.is_empty() || subtag == "*" || text.starts_with("system:") {
-            return None;
-        }
-        let namespace = namespace.map_or(NamespacePattern::Any, namespace_pattern);
-        let open = if subtag.ends_with('*') { subtag } else { subtag + "*" };
-        Some(TagPattern { namespace, subtag: SubtagPattern::FromWord(Glob::new(&open)) })
     }
 
     /// Whether the tag is so.
@@ -243,7 +257,7 @@ mod tests {
     }
 
     fn completion(text: &str) -> Option<TagPattern> {
-        TagPattern::completion(text)
+        Completion::parse(text).pattern
     }
 
     #[test]
@@ -297,6 +311,30 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn typed(text: &str, search_text: &str, inclusive: bool) {
+        let completion = Completion::parse(text);
+        assert_eq!(
+            (completion.search_text.as_str(), completion.inclusive),
+            (search_text, inclusive)
+        );
+    }
+
+    #[test]
+    fn typed_texts_are_shown_as_they_are_looked_for() {
+        typed(" Blue_e", "blue e", true);
+        typed("-sh", "sh", false);
+        typed("-", "", false);
+        typed("creator:", "creator:", true);
+        typed("series:*", "series:*", true);
+        typed("**", "*", true);
+        typed(":", "", true);
+        typed(":)", "::", true);
+        typed("system:inbox", "inbox", true);
+        typed("\"shapes\"", "shapes", true);
+        check(completion(":)"), &[":)"], &["x"]);
+    }
+
     #[test]
     fn pieces_between_stars_do_not_overlap() {
         assert!(Glob::new("ab*ba").matches("abba"));
@@ -323,7 +361,7 @@ mod tests {
         fn no_hint_loses_a_match(pattern in "[ab *]{1,6}", subtag in "[ab ]{1,8}") {
             let Some(tag) = Tag::clean(&subtag) else { return Ok(()) };
             let found = tag.searchable_subtag();
-            for pattern in [TagPattern::parse(&pattern), TagPattern::completion(&pattern)] {
+            for pattern in [TagPattern::parse(&pattern), Completion::parse(&pattern).pattern] {
                 let Some(pattern) = pattern else { continue };
                 if !pattern.matches_searchable(&found) {
                     continue;
