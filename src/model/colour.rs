@@ -23,8 +23,9 @@ pub enum ColourSort {
 /// The key of a picture: compared first by the first number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ColourKey {
-    /// Belongs at the end, whichever the direction.
-    pub is_last: bool,
+    /// Whichever the direction: 0 is sorted, 1 stands after those (greys have no hue), 2 at the
+    /// very end (no colour is known).
+    pub tail: u8,
     /// Decides.
     pub first: f64,
     /// Decides between equals.
@@ -38,7 +39,7 @@ impl ColourKey {
         let by_numbers =
             self.first.total_cmp(&other.first).then_with(|| self.second.total_cmp(&other.second));
         let by_numbers = if ascending { by_numbers } else { by_numbers.reverse() };
-        self.is_last.cmp(&other.is_last).then(by_numbers)
+        self.tail.cmp(&other.tail).then(by_numbers)
     }
 }
 
@@ -60,21 +61,21 @@ pub fn average(blurhash: &str) -> Option<Rgb> {
 #[must_use]
 pub fn key(average: Option<Rgb>, sort: ColourSort) -> ColourKey {
     let Some(rgb) = average else {
-        return ColourKey { is_last: true, first: 0.0, second: 0.0 };
+        return ColourKey { tail: 2, first: 0.0, second: 0.0 };
     };
     let [lightness, a, b] = lab(rgb);
     let chroma = a * a + b * b;
-    let (is_last, first, second) = match sort {
-        ColourSort::Lightness => (false, lightness, chroma),
-        ColourSort::Chroma => (false, chroma, lightness),
-        ColourSort::GreenRed => (false, a, -lightness),
-        ColourSort::BlueYellow => (false, b, -lightness),
+    let (tail, first, second) = match sort {
+        ColourSort::Lightness => (0, lightness, chroma),
+        ColourSort::Chroma => (0, chroma, lightness),
+        ColourSort::GreenRed => (0, a, -lightness),
+        ColourSort::BlueYellow => (0, b, -lightness),
         ColourSort::Hue => {
             let (hue, saturation) = hue_and_saturation(rgb);
-            (saturation < 0.03, hue, -saturation)
+            (u8::from(saturation < 0.03), hue, -saturation)
         }
     };
-    ColourKey { is_last, first, second }
+    ColourKey { tail, first, second }
 }
 
 /// CIE L*a*b* under D65.
@@ -162,7 +163,7 @@ mod tests {
         check(ColourSort::Chroma, true, &[GREY, RED, None]);
         check(ColourSort::GreenRed, true, &[GREEN, GREY, RED, None]);
         check(ColourSort::BlueYellow, true, &[BLUE, GREY, YELLOW, None]);
-        check(ColourSort::Hue, true, &[RED, YELLOW, GREEN, BLUE, GREY]);
-        check(ColourSort::Hue, false, &[BLUE, GREEN, YELLOW, RED, GREY]);
+        check(ColourSort::Hue, true, &[RED, YELLOW, GREEN, BLUE, GREY, None]);
+        check(ColourSort::Hue, false, &[BLUE, GREEN, YELLOW, RED, GREY, None]);
     }
 }
