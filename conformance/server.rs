@@ -110,7 +110,9 @@ pub(crate) fn spawn(folder: &Path) -> Result<(Child, String, String), String> {
     let data = folder.join("data");
     fs::create_dir_all(&data).expect("the temporary folder is writable");
     let log = File::options().create(true).append(true).open(folder.join("log"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_diptych"));
+    // Another build of the binary can be put to the test by its path.
+    let binary = std::env::var_os("DIPTYCH_BINARY");
+    let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_diptych").into()));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("DIPTYCH_") {
             command.env_remove(name);
