@@ -119,10 +119,16 @@ pub fn check(snapshot: &Snapshot) -> Result<CheckReport> {
         }
     };
     let mut found = 0;
-    snapshot.scan(&LOOKUPS, |_, ()| Ok(found += 1))?;
+    snapshot.scan(&LOOKUPS, |_, ()| {
+        found += 1;
+        Ok(())
+    })?;
     count("lookups", found, lookups, &mut report);
     found = 0;
-    snapshot.scan(&FACTS, |_, _| Ok(found += 1))?;
+    snapshot.scan(&FACTS, |_, _| {
+        found += 1;
+        Ok(())
+    })?;
     count("facts", found, facts_rows, &mut report);
     check_names(snapshot, &mut report)?;
     check_places(snapshot, &mut report)?;
