@@ -1,1 +1,170 @@
-//! The verbs that both dialects share.
+//! The verbs that both dialects share: import, tag, rate, search, relate, trash, scan, jobs.
+//!
+//! Start with [`Library`] (the open library) and [`View`] (one consistent state of it, for one
+//! request). A verb validates, then changes everything in one transaction; dialects translate their
+//! own words into these and never touch the store.
+
+mod cached;
+mod error;
+mod lexicon;
+mod relations;
+mod services;
+mod tagging;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use error::{Error, Result};
+pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
+pub use services::{Services, declare_service};
+pub use tagging::{TagAction, TagChange, TagChangeRules};
+
+use self::cached::Cached;
+use self::lexicon::Lexicon;
+use crate::model::hash::Sha256;
+use crate::model::ids::{ItemId, ServiceId, TagId};
+use crate::model::item::Item;
+use crate::store::{self, Mappings, Read, Snapshot, Store, Tx};
+
+/// What a library needs to know to open.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder; created when missing.
+    pub data: PathBuf,
+    pub store: store::Options,
+}
+
+/// An open library. One a process; shared by reference counting.
+pub struct Library {
+    settings: Settings,
+    store: Store,
+    lexicon: Lexicon,
+    services: Cached<Services>,
+    relations: Cached<Relations>,
+}
+
+impl Library {
+    /// Opens the library of a data folder, making it when there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the store refuses to open.
+    pub fn open(settings: Settings) -> Result<Arc<Library>> {
+        let context = |error| Error::File { context: settings.data.display().to_string(), error };
+        std::fs::create_dir_all(&settings.data).map_err(context)?;
+        let store = Store::open(&settings.data.join("library.redb"), settings.store)?;
+        Ok(Arc::new(Library {
+            settings,
+            store,
+            lexicon: Lexicon::default(),
+            services: Cached::new(services::SERVICES_CHANGED),
+            relations: Cached::new(relations::RELATIONS_CHANGED),
+        }))
+    }
+
+    /// The settings it was opened with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The state of the library as of now, for one request.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the library is locked.
+    pub fn view(self: &Arc<Self>) -> Result<View> {
+        let snapshot = self.store.snapshot()?;
+        let services = self.services.get(&snapshot, Services::load)?;
+        let relations = self.relations.get(&snapshot, Relations::load)?;
+        Ok(View { snapshot, services, relations, library: Arc::clone(self) })
+    }
+
+    /// Runs a write: one transaction, durable when this returns. `run` may run twice and sees its
+    /// own changes; an `Err` changes nothing.
+    ///
+    /// # Errors
+    /// What `run` returns, or the store's failure.
+    pub fn write<T: Send + 'static>(
+        &self,
+        run: impl Fn(&mut Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.store.write(run)
+    }
+}
+
+/// One consistent state of the library. Hold it for one request, and not while a body is sent.
+pub struct View {
+    pub(crate) snapshot: Snapshot,
+    services: Arc<Services>,
+    relations: Arc<Relations>,
+    library: Arc<Library>,
+}
+
+impl View {
+    /// The library it is a state of.
+    #[must_use]
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
+    /// The services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Siblings and parents.
+    #[must_use]
+    pub fn relations(&self) -> &Relations {
+        &self.relations
+    }
+
+    /// An item; `None` for an id that was never given.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn item(&self, id: ItemId) -> Result<Option<Item>> {
+        Ok(self.snapshot.item(id)?)
+    }
+
+    /// The item of a content.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn item_by_sha256(&self, sha256: Sha256) -> Result<Option<ItemId>> {
+        Ok(self.snapshot.item_by_sha256(sha256)?)
+    }
+
+    /// The stored tags of an item.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn mappings(&self, id: ItemId) -> Result<Mappings> {
+        Ok(self.snapshot.mappings(id)?)
+    }
+
+    /// The id of a cleaned tag.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn tag_by_text(&self, text: &str) -> Result<Option<TagId>> {
+        Ok(self.snapshot.tag_by_text(text)?)
+    }
+
+    /// The text of a tag.
+    ///
+    /// # Errors
+    /// When reading fails or the tag does not exist.
+    pub fn tag_text(&self, tag: TagId) -> Result<Arc<str>> {
+        Ok(self.library.lexicon.text(&self.snapshot, tag)?)
+    }
+
+    /// The tags shown on an item for those stored in a service, sorted by id.
+    #[must_use]
+    pub fn shown_tags(
+        &self,
+        service: ServiceId,
+        stored: impl Iterator<Item = TagId>,
+    ) -> Vec<TagId> {
+        self.relations.shown(service, stored)
+    }
+}
