@@ -17,7 +17,6 @@ import re
 import tomllib
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PENDING = "not written yet"
 DOCUMENTS = [
     ("hydrus-developer-api", "client API 67"),
     ("hydrus-client-api-2019", "client API 7, 2019"),
@@ -125,6 +124,13 @@ def claims():
     return found
 
 
+def pending(entry):
+    """The reason of an entry that nobody gave another one."""
+    if re.match(r"(GET|POST) /", entry):
+        return "no case of its own yet; the recorded session plays the endpoint"
+    return "no case yet"
+
+
 def quoted(text):
     return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -149,7 +155,7 @@ def main():
         for entry, row in entries.items():
             was = old.get(name, {}).get("entries", {}).get(entry, {})
             case = cases.pop((name, entry), None)
-            place = "case = " + quoted(case) if case else "pending = " + quoted(was.get("pending", PENDING))
+            place = "case = " + quoted(case) if case else "pending = " + quoted(was.get("pending") or pending(entry))
             mark = ", sha256 = " + quoted(row["sha256"]) if "sha256" in row else ""
             lines.append("%s = { %s%s }" % (quoted(entry), place, mark))
     with open(path, "w", encoding="utf-8") as file:
