@@ -133,27 +133,48 @@ fn grey_on_white(picture: &Picture) -> Picture {
     grey
 }
 
-/// The 8 x 8 lowest frequencies of a 32 x 32 picture: the orthonormal cosine transform.
+/// The 8 x 8 lowest frequencies of a 32 x 32 picture, by the orthonormal cosine transform up to a
+/// common factor.
 fn low_frequencies(pixels: &[u8]) -> [f64; 64] {
-    let basis: [[f64; 32]; 8] = std::array::from_fn(|k| {
-        let norm = if k == 0 { (1.0_f64 / 32.0).sqrt() } else { (2.0_f64 / 32.0).sqrt() };
-        std::array::from_fn(|x| {
-            norm * (std::f64::consts::PI * (2 * x + 1) as f64 * k as f64 / 64.0).cos()
-        })
-    });
     // Rows first: 32 rows of 8 frequencies.
     let rows: Vec<[f64; 8]> = pixels
         .chunks_exact(32)
-        .map(|row| {
-            std::array::from_fn(|k| {
-                row.iter().zip(&basis[k]).map(|(value, weight)| f64::from(*value) * weight).sum()
-            })
-        })
+        .map(|row| low_cosines(std::array::from_fn(|x| f64::from(row[x]))))
         .collect();
-    std::array::from_fn(|at| {
-        let (v, u) = (at / 8, at % 8);
-        rows.iter().zip(&basis[v]).map(|(row, weight)| row[u] * weight).sum()
-    })
+    let mut frequencies = [0.0; 64];
+    for u in 0..8 {
+        let column = low_cosines(std::array::from_fn(|y| rows[y][u]));
+        for (v, value) in column.into_iter().enumerate() {
+            frequencies[v * 8 + u] = value;
+        }
+    }
+    frequencies
+}
+
+/// The first 8 values of the cosine transform of 32 values. Sums and differences of mirrored values
+/// are formed first, so that flat rows give exact zeros and not noise of either sign.
+fn low_cosines(values: [f64; 32]) -> [f64; 8] {
+    let mut result = [0.0; 8];
+    let (mut part, mut length, mut step) = (values, 32, 1);
+    while length > 1 {
+        let half = length / 2;
+        // Odd frequencies of this level see differences only, even ones the sums.
+        for k in (step..8).step_by(2 * step) {
+            let odd = k / step;
+            result[k] = (0..half)
+                .map(|n| {
+                    let angle = std::f64::consts::PI * ((2 * n + 1) * odd) as f64;
+                    (part[n] - part[length - 1 - n]) * (angle / (2 * length) as f64).cos()
+                })
+                .sum();
+        }
+        for n in 0..half {
+            part[n] += part[length - 1 - n];
+        }
+        (length, step) = (half, 2 * step);
+    }
+    result[0] = part[0] * std::f64::consts::FRAC_1_SQRT_2;
+    result
 }
 
 /// The largest side that a blurhash is made of.

@@ -85,6 +85,16 @@ impl Picture {
         Picture { channels: 3, pixels, ..self }
     }
 
+    /// The same with an opaque alpha channel if it had none.
+    #[must_use]
+    pub fn with_alpha(self) -> Picture {
+        if self.channels == 4 {
+            return self;
+        }
+        let pixels = self.pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+        Picture { channels: 4, pixels, ..self }
+    }
+
     /// The RGB bytes alone.
     #[must_use]
     pub fn rgb(&self) -> Cow<'_, [u8]> {

@@ -32,8 +32,8 @@ pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Pic
         Filter::Linear if across.whole_scale() == Some(2) && down.whole_scale() == Some(2) => {
             blocks(picture, &across, &down, 2, 2)
         }
-        Filter::Area => taps(picture, &across.linear_like_area(), &down.linear_like_area()),
-        Filter::Linear => taps(picture, &across.linear(), &down.linear()),
+        Filter::Area => taps(picture, &across.linear_like_area().inside(across.from), &down.linear_like_area()),
+        Filter::Linear => taps(picture, &across.linear().inside(across.from), &down.linear()),
         Filter::Lanczos => taps(picture, &across.lanczos(), &down.lanczos()),
     };
     Picture { width, height, channels: picture.channels, pixels }
@@ -134,13 +134,7 @@ impl Axis {
     fn two_taps(&self, place: impl Fn(usize) -> (isize, f32)) -> Taps {
         let mut taps = Taps { first: Vec::new(), weights: Vec::new(), count: 2 };
         for to in 0..self.to {
-            let (mut first, mut rest) = place(to);
-            if first < 0 {
-                (first, rest) = (0, 0.0);
-            }
-            if first >= self.from as isize - 1 {
-                (first, rest) = (self.from as isize - 1, 0.0);
-            }
+            let (first, rest) = place(to);
             taps.first.push(first);
             taps.weights.extend([fixed(1.0 - rest), fixed(rest)]);
         }
@@ -156,6 +150,21 @@ impl Axis {
             taps.weights.extend(lanczos_weights(position - floor).map(fixed));
         }
         taps
+    }
+}
+
+impl Taps {
+    /// Pairs of taps that reach over an edge take the edge pixel alone. The original does this
+    /// along rows only; down the columns it takes the edge row twice, which truncates differently.
+    fn inside(mut self, from: usize) -> Taps {
+        let last = from as isize - 1;
+        for (first, weights) in self.first.iter_mut().zip(self.weights.chunks_exact_mut(2)) {
+            if *first < 0 || *first >= last {
+                *first = (*first).clamp(0, last);
+                weights.copy_from_slice(&[2048, 0]);
+            }
+        }
+        self
     }
 }
 

@@ -1,0 +1,142 @@
+//! The item structure of HEIF and AVIF files: size, turning, EXIF, profiles. No pixels.
+
+use super::metadata::boxes;
+
+/// One item of a `meta` box.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Item {
+    pub(super) id: u32,
+    pub(super) kind: [u8; 4],
+    pub(super) is_xmp: bool,
+    /// Where its bytes lie in the file, if they lie in one piece.
+    pub(super) extent: Option<(usize, usize)>,
+}
+
+/// More items than this are not looked at.
+const ITEMS_MAX: usize = 4096;
+
+/// A reader of big-endian numbers that ends with `None`.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self, bytes: usize) -> Option<u64> {
+        let (head, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(head.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+}
+
+fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
+    boxes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, content)| content)
+}
+
+/// The items of a `meta` box (without its version and flags).
+pub(super) fn items(meta: &[u8]) -> Vec<Item> {
+    let mut items = Vec::new();
+    if let Some(info) = child(meta, b"iinf") {
+        let head = if info.first() == Some(&0) { 6 } else { 8 };
+        for (_, entry) in boxes(info.get(head..).unwrap_or_default()).take(ITEMS_MAX) {
+            items.extend(item(entry));
+        }
+    }
+    if let Some(places) = child(meta, b"iloc") {
+        let _until_the_end = locate(places, &mut items);
+    }
+    items
+}
+
+fn item(entry: &[u8]) -> Option<Item> {
+    let version = *entry.first()?;
+    let mut reader = Reader(entry.get(4..)?);
+    let id = reader.number(if version >= 3 { 4 } else { 2 })? as u32;
+    reader.number(2)?;
+    let kind: [u8; 4] = reader.0.get(..4)?.try_into().ok()?;
+    let is_xmp = super::metadata::find(reader.0, b"application/rdf+xml").is_some();
+    Some(Item { id, kind, is_xmp, extent: None })
+}
+
+fn locate(places: &[u8], items: &mut [Item]) -> Option<()> {
+    let version = *places.first()?;
+    let mut reader = Reader(places.get(4..)?);
+    let sizes = reader.number(2)?;
+    let (offset_size, length_size) = ((sizes >> 12 & 15) as usize, (sizes >> 8 & 15) as usize);
+    let (base_size, index_size) = ((sizes >> 4 & 15) as usize, (sizes & 15) as usize);
+    let count = reader.number(if version < 2 { 2 } else { 4 })?;
+    for _ in 0..count.min(ITEMS_MAX as u64) {
+        let id = reader.number(if version < 2 { 2 } else { 4 })? as u32;
+        let method = if version > 0 { reader.number(2)? & 15 } else { 0 };
+        reader.number(2)?;
+        let base = reader.number(base_size.min(8))?;
+        let extents = reader.number(2)?;
+        let mut only = None;
+        for _ in 0..extents {
+            if version > 0 {
+                reader.number(index_size.min(8))?;
+            }
+            let offset = reader.number(offset_size.min(8))?;
+            let length = reader.number(length_size.min(8))?;
+            only = Some((base.checked_add(offset)? as usize, length as usize));
+        }
+        if extents == 1
+            && method == 0
+            && let Some(item) = items.iter_mut().find(|item| item.id == id)
+        {
+            item.extent = only;
+        }
+    }
+    Some(())
+}
+
+/// What the primary item's properties say of its shape: width, height, quarter turns anticlockwise.
+pub(super) fn shape(bytes: &[u8]) -> Option<(u32, u32, u8)> {
+    let meta = child(bytes, b"meta")?.get(4..)?;
+    let primary = child(meta, b"pitm")?;
+    let size = if primary.first() == Some(&0) { 2 } else { 4 };
+    let id = Reader(primary.get(4..)?).number(size)? as u32;
+    let (mut extents, mut turns) = (None, 0);
+    for (kind, content) in properties(meta, id)? {
+        match kind {
+            b"ispe" => {
+                let mut reader = Reader(content.get(4..)?);
+                extents = Some((reader.number(4)? as u32, reader.number(4)? as u32));
+            }
+            b"irot" => turns = content.first().copied().unwrap_or(0) & 3,
+            _ => {}
+        }
+    }
+    let (width, height) = extents?;
+    Some(if turns % 2 == 1 { (height, width, turns) } else { (width, height, turns) })
+}
+
+fn properties(meta: &[u8], id: u32) -> Option<Vec<(&[u8], &[u8])>> {
+    let group = child(meta, b"iprp")?;
+    let all: Vec<_> = boxes(child(group, b"ipco")?).take(ITEMS_MAX).collect();
+    let links = child(group, b"ipma")?;
+    let (version, wide) = (*links.first()?, links.get(3)? & 1 == 1);
+    let mut reader = Reader(links.get(4..)?);
+    let count = reader.number(4)?;
+    for _ in 0..count.min(ITEMS_MAX as u64) {
+        let item = reader.number(if version < 1 { 2 } else { 4 })? as u32;
+        let linked = reader.number(1)?;
+        let mut own = Vec::new();
+        for _ in 0..linked {
+            let link = reader.number(if wide { 2 } else { 1 })?;
+            let index = link & if wide { 0x7FFF } else { 0x7F };
+            own.extend((index as usize).checked_sub(1).and_then(|at| all.get(at)).copied());
+        }
+        if item == id {
+            return Some(own);
+        }
+    }
+    None
+}
+
+/// The ICC profile among the properties.
+pub(super) fn colour_profile(meta: &[u8]) -> Option<Vec<u8>> {
+    let group = child(child(meta, b"iprp")?, b"ipco")?;
+    let found = boxes(group).take(ITEMS_MAX).find_map(|(kind, content)| {
+        (kind == b"colr" && (content.starts_with(b"prof") || content.starts_with(b"rICC")))
+            .then(|| content.get(4..))?
+    })?;
+    (!found.is_empty()).then(|| found.to_vec())
+}

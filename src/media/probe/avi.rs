@@ -1,0 +1,58 @@
+//! AVI: the header list.
+
+use super::{Audio, Bytes, Probe, Video, fourcc_video, wave_audio};
+use crate::media::source::Source;
+
+pub(super) fn probe(source: &Source) -> Option<Probe> {
+    let head = source.read(0, 1 << 20);
+    let mut probe = Probe { format: "avi", ..Probe::default() };
+    let mut stream: [u8; 4] = [0; 4];
+    let (mut scale, mut rate, mut length, mut handler) = (0, 0, 0, [0_u8; 4]);
+    let mut seconds = 0.0_f64;
+    let mut at = 12;
+    while let Some(kind) = head.get(at..at + 4) {
+        let size = Bytes(head.get(at + 4..)?).le(4)? as usize;
+        let content = head.get(at + 8..(at + 8).saturating_add(size).min(head.len()))?;
+        if kind == b"LIST" {
+            if content.starts_with(b"movi") {
+                break;
+            }
+            at += 12;
+            continue;
+        }
+        match kind {
+            b"strh" if content.len() >= 36 => {
+                stream = content[..4].try_into().ok()?;
+                handler = content[4..8].try_into().ok()?;
+                scale = Bytes(&content[20..]).le(4)?;
+                rate = Bytes(&content[24..]).le(4)?;
+                length = Bytes(&content[32..]).le(4)?;
+                if scale > 0 && rate > 0 {
+                    seconds = seconds.max(length as f64 * scale as f64 / rate as f64);
+                }
+            }
+            b"strf" if &stream == b"vids" && probe.video.is_none() && content.len() >= 20 => {
+                let mut code = &content[16..20];
+                if code == [0; 4] {
+                    code = &handler;
+                }
+                probe.video = Some(Video {
+                    codec: fourcc_video(code),
+                    width: Bytes(&content[4..]).le(4)? as u32,
+                    height: (Bytes(&content[8..]).le(4)? as u32 as i32).unsigned_abs(),
+                    frame_rate: rate as f64 / (scale.max(1)) as f64,
+                    num_frames: Some(length),
+                });
+            }
+            b"strf" if &stream == b"auds" && probe.audio.is_none() && content.len() >= 14 => {
+                let bits = content.get(14..).and_then(|b| Bytes(b).le(2)).unwrap_or(16);
+                let codec = wave_audio(Bytes(content).le(2)?, bits);
+                probe.audio = Some(Audio { codec, is_silent: false });
+            }
+            _ => {}
+        }
+        at = (at + 8).checked_add(size)?.checked_next_multiple_of(2)?;
+    }
+    probe.duration_s = Some(seconds);
+    (probe.video.is_some() || probe.audio.is_some()).then_some(probe)
+}

@@ -1,0 +1,117 @@
+//! Ogg: the identification packets at the head and the last granule position at the end.
+
+use super::{Audio, Bytes, Probe, Video};
+use crate::media::source::Source;
+
+const TAIL_BYTES: u64 = 1 << 17;
+
+/// What a logical stream is and how its positions become seconds.
+struct Stream {
+    serial: u64,
+    codec: &'static str,
+    rate: f64,
+    skip: f64,
+    keyframe_shift: u32,
+    size: (u32, u32),
+}
+
+pub(super) fn probe(source: &Source) -> Option<Probe> {
+    let head = source.read(0, 1 << 16);
+    let mut streams = Vec::new();
+    for (flags, _, serial, body) in pages(&head) {
+        if flags & 2 == 0 {
+            break;
+        }
+        streams.extend(identify(serial, body));
+    }
+    let tail_start = source.size().saturating_sub(TAIL_BYTES);
+    let tail = source.read(tail_start, TAIL_BYTES as usize);
+    let mut seconds = 0.0_f64;
+    let mut frames = None;
+    for (_, position, serial, _) in pages(&tail) {
+        let Some(stream) = streams.iter().find(|s| s.serial == serial) else { continue };
+        if position == u64::MAX {
+            continue;
+        }
+        if stream.size.0 > 0 {
+            let mask = (1_u64 << stream.keyframe_shift) - 1;
+            let count = (position >> stream.keyframe_shift) + (position & mask);
+            frames = frames.max(Some(count));
+            seconds = seconds.max(count as f64 / stream.rate);
+        } else {
+            seconds = seconds.max((position as f64 - stream.skip) / stream.rate);
+        }
+    }
+    let video = streams.iter().find(|stream| stream.size.0 > 0);
+    let audio = streams.iter().find(|stream| stream.size.0 == 0);
+    let probe = Probe {
+        format: "ogg",
+        duration_s: Some(seconds),
+        video: video.map(|stream| Video {
+            codec: stream.codec.to_owned(),
+            width: stream.size.0,
+            height: stream.size.1,
+            frame_rate: stream.rate,
+            num_frames: frames,
+        }),
+        audio: audio.map(|stream| Audio { codec: stream.codec.to_owned(), is_silent: false }),
+        ..Probe::default()
+    };
+    (!streams.is_empty()).then_some(probe)
+}
+
+/// Pages found in a piece of a file: flags, granule position, serial number, body.
+fn pages(bytes: &[u8]) -> Vec<(u8, u64, u64, &[u8])> {
+    let mut pages = Vec::new();
+    let mut at = 0;
+    while let Some(skip) = bytes.get(at..).and_then(|rest| crate::media::metadata::find(rest, b"OggS")) {
+        at += skip;
+        let Some(page) = page(&bytes[at..]) else { break };
+        pages.push(page);
+        at += 4;
+    }
+    pages
+}
+
+fn page(bytes: &[u8]) -> Option<(u8, u64, u64, &[u8])> {
+    let flags = *bytes.get(5)?;
+    let position = Bytes(bytes.get(6..)?).le(8)?;
+    let serial = Bytes(bytes.get(14..)?).le(4)?;
+    let segments = usize::from(*bytes.get(26)?);
+    Some((flags, position, serial, bytes.get(27 + segments..)?))
+}
+
+fn identify(serial: u64, body: &[u8]) -> Option<Stream> {
+    let stream = |codec, rate, skip| Stream {
+        serial,
+        codec,
+        rate,
+        skip,
+        keyframe_shift: 0,
+        size: (0, 0),
+    };
+    let le = |at: usize, count: usize| Bytes(body.get(at..)?).le(count).map(|n| n as f64);
+    if body.starts_with(b"\x01vorbis") {
+        return Some(stream("vorbis", le(12, 4)?.max(1.0), 0.0));
+    }
+    if body.starts_with(b"OpusHead") {
+        return Some(stream("opus", 48_000.0, le(10, 2)?));
+    }
+    if body.starts_with(b"\x7FFLAC") {
+        let rate = Bytes(body.get(27..)?).be(3)? >> 4;
+        return Some(stream("flac", rate.max(1) as f64, 0.0));
+    }
+    if body.starts_with(b"Speex   ") {
+        return Some(stream("speex", le(36, 4)?.max(1.0), 0.0));
+    }
+    if body.starts_with(b"\x80theora") {
+        let be = |at: usize, count: usize| Bytes(body.get(at..)?).be(count);
+        let rate = be(22, 4)?.max(1) as f64 / be(26, 4)?.max(1) as f64;
+        return Some(Stream {
+            keyframe_shift: (be(40, 2)? >> 5 & 31) as u32,
+            size: (be(14, 3)? as u32, be(17, 3)? as u32),
+            ..stream("theora", rate, 0.0)
+        });
+    }
+    None
+}
