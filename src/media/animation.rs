@@ -95,7 +95,11 @@ pub fn webp_delays(bytes: &[u8]) -> Vec<u64> {
 pub fn jxl_frames(bytes: &[u8]) -> usize {
     let image = jxl_oxide::JxlImage::builder().read(std::io::Cursor::new(bytes));
     image.map_or(0, |image| {
-        if image.image_header().metadata.animation.is_some() { image.num_loaded_keyframes() } else { 1 }
+        if image.image_header().metadata.animation.is_some() {
+            image.num_loaded_keyframes()
+        } else {
+            1
+        }
     })
 }
 

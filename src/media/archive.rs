@@ -13,8 +13,8 @@ use crate::model::filetype::FileType;
 /// A member larger than this is not read.
 const MEMBER_MAX: u64 = 256 << 20;
 const IMAGE_EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "png", "bmp", "ico", "webp", "tiff", "tif", "heif", "heic", "avif", "gif", "qoi",
-    "jxl",
+    "jpg", "jpeg", "png", "bmp", "ico", "webp", "tiff", "tif", "heif", "heic", "avif", "gif",
+    "qoi", "jxl",
 ];
 
 /// An open zip archive.
@@ -68,9 +68,9 @@ impl<R: Read + Seek> Archive<R> {
         if let Some(kind) = self.read("[Content_Types].xml").and_then(|xml| office_kind(&xml)) {
             return kind;
         }
-        let procreate = self.read("Document.archive").is_some_and(|plist| {
-            super::metadata::find(&plist, b"SilicaDocument").is_some()
-        });
+        let procreate = self
+            .read("Document.archive")
+            .is_some_and(|plist| super::metadata::find(&plist, b"SilicaDocument").is_some());
         if procreate {
             FileType::PROCREATE
         } else if self.looks_like_ugoira() {
@@ -110,14 +110,14 @@ impl<R: Read + Seek> Archive<R> {
 
     /// The frame list of an ugoira: member and milliseconds.
     pub fn timed_frames(&mut self) -> Option<Vec<(String, u64)>> {
-        let json: serde_json::Value =
-            serde_json::from_slice(&self.read("animation.json")?).ok()?;
+        let json: serde_json::Value = serde_json::from_slice(&self.read("animation.json")?).ok()?;
         let frames = json.as_array().or_else(|| json.get("frames")?.as_array())?;
         frames
             .iter()
             .map(|frame| {
                 let delay = frame.get("delay")?;
-                let delay = delay.as_u64().or_else(|| delay.as_f64().map(|ms| ms.max(0.0) as u64))?;
+                let delay =
+                    delay.as_u64().or_else(|| delay.as_f64().map(|ms| ms.max(0.0) as u64))?;
                 Some((frame.get("file")?.as_str()?.to_owned(), delay))
             })
             .collect()
@@ -278,6 +278,7 @@ fn office_kind(xml: &[u8]) -> Option<FileType> {
         })
     };
     let named = kinds.iter().find(|(part, kind, _)| declares("Override", "PartName", part, kind));
-    let by_default = || kinds.iter().find(|(_, kind, _)| declares("Default", "Extension", "xml", kind));
+    let by_default =
+        || kinds.iter().find(|(_, kind, _)| declares("Default", "Extension", "xml", kind));
     named.or_else(by_default).map(|(_, _, found)| *found)
 }

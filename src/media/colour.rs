@@ -4,7 +4,12 @@ use super::picture::Picture;
 
 /// Inks (255 meaning none, as Adobe writes them) to RGB, by the simple formula of the original.
 #[must_use]
-pub fn cmyk_to_srgb(width: u32, height: u32, inks: &[u8], profile: Option<&[u8]>) -> Option<Picture> {
+pub fn cmyk_to_srgb(
+    width: u32,
+    height: u32,
+    inks: &[u8],
+    profile: Option<&[u8]>,
+) -> Option<Picture> {
     let _ = profile;
     let mut pixels = Vec::with_capacity(inks.len() / 4 * 3);
     for ink in inks.chunks_exact(4) {

@@ -143,7 +143,9 @@ impl Samples<'_> {
         // Of 16 bits the upper 8 count.
         let step = if self.depth == 16 { 2 } else { 1 };
         match self.kind {
-            png::ColorType::Rgb | png::ColorType::Rgba if step == 1 => pixels.extend_from_slice(row),
+            png::ColorType::Rgb | png::ColorType::Rgba if step == 1 => {
+                pixels.extend_from_slice(row)
+            }
             png::ColorType::Rgb | png::ColorType::Rgba => pixels.extend(row.iter().step_by(2)),
             png::ColorType::GrayscaleAlpha => {
                 for pixel in row.chunks_exact(2 * step) {
@@ -153,7 +155,8 @@ impl Samples<'_> {
             png::ColorType::Grayscale => {
                 let scale = if self.depth < 8 { 255 / ((1 << self.depth) - 1) as u8 } else { 1 };
                 for x in 0..width {
-                    let value = if self.depth > 8 { row[2 * x] } else { self.narrow(row, x) * scale };
+                    let value =
+                        if self.depth > 8 { row[2 * x] } else { self.narrow(row, x) * scale };
                     pixels.extend([value; 3]);
                 }
             }
@@ -245,7 +248,9 @@ fn from_dynamic(image: DynamicImage) -> Option<Picture> {
         DynamicImage::ImageLuma8(image) => Picture::from_grey(width, height, &image),
         DynamicImage::ImageLuma16(image) => Picture::from_grey(width, height, &upper(&image)),
         DynamicImage::ImageLumaA8(image) => Picture::new(width, height, 4, doubled(&image)),
-        DynamicImage::ImageLumaA16(image) => Picture::new(width, height, 4, doubled(&upper(&image))),
+        DynamicImage::ImageLumaA16(image) => {
+            Picture::new(width, height, 4, doubled(&upper(&image)))
+        }
         DynamicImage::ImageRgb8(image) => Picture::new(width, height, 3, image.into_raw()),
         DynamicImage::ImageRgb16(image) => Picture::new(width, height, 3, upper(&image)),
         DynamicImage::ImageRgba16(image) => Picture::new(width, height, 4, upper(&image)),

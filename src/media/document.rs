@@ -50,11 +50,13 @@ fn pdf_streams(bytes: &[u8]) -> Vec<Vec<u8>> {
         if bytes[..start].ends_with(b"endstream") {
             continue;
         }
-        let body = bytes[start..].strip_prefix(b"\r\n").or_else(|| bytes[start..].strip_prefix(b"\n"));
+        let body =
+            bytes[start..].strip_prefix(b"\r\n").or_else(|| bytes[start..].strip_prefix(b"\n"));
         let Some(body) = body else { continue };
         let Some(end) = find(body, b"endstream") else { break };
         let head = &bytes[start.saturating_sub(400)..start];
-        let dictionary = head.windows(3).rposition(|w| w == b"obj").map_or(head, |obj| &head[obj..]);
+        let dictionary =
+            head.windows(3).rposition(|w| w == b"obj").map_or(head, |obj| &head[obj..]);
         let compressed = find(dictionary, b"FlateDecode").is_some();
         let mut stream = Vec::new();
         if compressed {
@@ -141,7 +143,8 @@ pub fn flash(bytes: &[u8]) -> Option<Shape> {
     match bytes.get(..3)? {
         b"FWS" => body.extend_from_slice(bytes.get(8..bytes.len().min(64))?),
         b"CWS" => {
-            let _partial = flate2::read::ZlibDecoder::new(bytes.get(8..)?).take(64).read_to_end(&mut body);
+            let _partial =
+                flate2::read::ZlibDecoder::new(bytes.get(8..)?).take(64).read_to_end(&mut body);
         }
         // LZMA is too rare to be worth a decoder.
         _ => return Some(Shape::default()),

@@ -120,7 +120,8 @@ fn sheet_distance(x: f64, y: f64) -> f64 {
 fn sign_distance(sign: Sign, x: f64, y: f64) -> f64 {
     match sign {
         Sign::Hills => {
-            let hill = |left: f64, peak: f64| ((x - left).abs() * 0.9 - (y + peak)).max(y - 40.0) * 0.7;
+            let hill =
+                |left: f64, peak: f64| ((x - left).abs() * 0.9 - (y + peak)).max(y - 40.0) * 0.7;
             let sun = (x + 28.0).hypot(y + 34.0) - 11.0;
             hill(14.0, 22.0).min(hill(-26.0, -2.0)).min(sun)
         }

@@ -119,13 +119,16 @@ pub fn identify(source: &Source, path: &Path) -> Identified {
         return closer_look(kind, source, &head);
     }
     let json = matches!(head.first(), Some(b'{' | b'['))
-        && source.all(WHOLE_MAX).is_some_and(|bytes| {
-            serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok()
-        });
+        && source
+            .all(WHOLE_MAX)
+            .is_some_and(|bytes| serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok());
     if json {
         return FileType::JSON.into();
     }
-    if contains_any(&head, &["<html", "<HTML", "<!doctype html", "<!DOCTYPE html", "<!DOCTYPE HTML"]) {
+    if contains_any(
+        &head,
+        &["<html", "<HTML", "<!doctype html", "<!DOCTYPE html", "<!DOCTYPE HTML"],
+    ) {
         return FileType::HTML.into();
     }
     if contains_any(&head, &["<svg", "<!DOCTYPE svg", "<!doctype svg"]) {

@@ -45,9 +45,8 @@ extern "C-unwind" fn be_silent(_: &mut sys::jpeg_common_struct, _: c_int) {}
 extern "C-unwind" fn watch(common: &mut sys::jpeg_common_struct) {
     #[expect(unsafe_code, reason = "a progress callback gets the common part of a decompressor")]
     // SAFETY: this callback is installed on decompressors only, of which `common` is the first field.
-    let scans = unsafe {
-        (*ptr::from_mut(common).cast::<sys::jpeg_decompress_struct>()).input_scan_number
-    };
+    let scans =
+        unsafe { (*ptr::from_mut(common).cast::<sys::jpeg_decompress_struct>()).input_scan_number };
     if scans > SCANS_MAX {
         resume_unwind(Box::new(Malformed(BEYOND_LIMITS)));
     }
@@ -114,10 +113,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Malformed> {
 }
 
 #[expect(unsafe_code, reason = "calls into libjpeg")]
-fn run_decode(
-    codec: &mut sys::jpeg_decompress_struct,
-    bytes: &[u8],
-) -> Result<Decoded, Malformed> {
+fn run_decode(codec: &mut sys::jpeg_decompress_struct, bytes: &[u8]) -> Result<Decoded, Malformed> {
     // SAFETY: `bytes` outlives every use of the codec, which only reads it.
     unsafe {
         sys::jpeg_mem_src(codec, bytes.as_ptr(), bytes.len() as c_ulong);
@@ -139,7 +135,8 @@ fn run_decode(
     // SAFETY: the header has been read.
     unsafe { sys::jpeg_start_decompress(codec) };
     let (width, height) = (codec.output_width, codec.output_height);
-    let channels = usize::try_from(codec.output_components).map_err(|_| Malformed(BEYOND_LIMITS))?;
+    let channels =
+        usize::try_from(codec.output_components).map_err(|_| Malformed(BEYOND_LIMITS))?;
     let stride = width as usize * channels;
     let mut pixels = vec![0_u8; stride * height as usize];
     for row in pixels.chunks_exact_mut(stride) {

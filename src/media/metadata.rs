@@ -338,7 +338,8 @@ fn names_an_editor(comment: &str) -> bool {
         })
     };
     // The second form has any three characters and a space before a verb in lower case.
-    let after_three = comment.char_indices().nth(3).and_then(|(at, _)| comment[at..].strip_prefix(' '));
+    let after_three =
+        comment.char_indices().nth(3).and_then(|(at, _)| comment[at..].strip_prefix(' '));
     with(comment, ["Created", "Converted", "Cropped", "Compressed", "Edited"])
         || after_three.is_some_and(|rest| {
             with(rest, ["created", "converted", "cropped", "compressed", "edited"])
@@ -373,7 +374,8 @@ fn inflate(bytes: &[u8]) -> Vec<u8> {
     use std::io::Read;
     let mut inflated = Vec::new();
     // A damaged stream gives what could be read of it.
-    let _partial = flate2::read::ZlibDecoder::new(bytes).take(INFLATED_MAX).read_to_end(&mut inflated);
+    let _partial =
+        flate2::read::ZlibDecoder::new(bytes).take(INFLATED_MAX).read_to_end(&mut inflated);
     inflated
 }
 

@@ -86,36 +86,4 @@ mod wire_bytes {
 }
 
 #[cfg(test)]
-mod truth_tests {
-    use crate::model::hash::to_hex;
-    use serde_json::{Value, json};
-    #[test]
-    fn all_equal_the_truths() {
-        let dir = std::env::var("TRUTHS").unwrap();
-        let text = std::fs::read_to_string(format!("{dir}/dev/truths.json")).unwrap();
-        let truths: Value = serde_json::from_str(&text).unwrap();
-        for (name, truth) in truths.as_object().unwrap() {
-            let path = format!("{dir}/samples/{name}");
-            let e = match super::examine(path.as_ref(), &Default::default()) {
-                Ok(e) => e,
-                Err(r) => { println!("{name}: REFUSED {r}"); continue }
-            };
-            let i = &e.info;
-            let size = i.width.zip(i.height);
-            let th = size.map(|_| super::thumbnail_size(size, &Default::default()));
-            let ours = json!({
-                "hash": e.sha256.to_hex(), "size": i.size_bytes, "filetype_enum": i.filetype.0, "mime": i.filetype.mime(), "ext": i.filetype.ext(),
-                "width": i.width, "height": i.height, "duration": i.duration_ms, "num_frames": i.num_frames, "num_words": i.num_words,
-                "has_audio": i.has_audio, "has_transparency": i.has_transparency, "has_exif": i.has_exif, "has_xmp": i.has_xmp, "has_iptc": i.has_iptc,
-                "has_icc_profile": i.has_icc_profile, "has_human_readable_embedded_metadata": i.has_human_readable_embedded_metadata, "has_software_source": i.has_software_source,
-                "blurhash": i.blurhash, "pixel_hash": i.pixel_hash.map(|h| to_hex(&h)),
-                "thumbnail_width": th.map(|t| t.0), "thumbnail_height": th.map(|t| t.1),
-            });
-            let mut bad = vec![];
-            for (k, v) in ours.as_object().unwrap() { if truth.get(k).unwrap_or(&Value::Null) != v { bad.push(format!("{k}: {v} want {}", truth[k])); } }
-            let ph = i.perceptual_hash.map(|h| format!("{h:016x}"));
-            if ph.as_deref() != truth["perceptual_hashes"][0].as_str() { bad.push(format!("phash {ph:?} {:?}", truth["perceptual_hashes"])) }
-            println!("{name}: {}", if bad.is_empty() { "ok".to_string() } else { bad.join(", ") });
-        }
-    }
-}
+mod tests;

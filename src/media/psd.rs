@@ -76,9 +76,8 @@ pub fn composite(bytes: &[u8]) -> Option<Picture> {
         3 => (plane(0)?, plane(1)?, plane(2)?),
         4 => {
             let (cyan, magenta, yellow, black) = (plane(0)?, plane(1)?, plane(2)?, plane(3)?);
-            let inks: Vec<u8> = (0..count)
-                .flat_map(|at| [cyan[at], magenta[at], yellow[at], black[at]])
-                .collect();
+            let inks: Vec<u8> =
+                (0..count).flat_map(|at| [cyan[at], magenta[at], yellow[at], black[at]]).collect();
             return super::colour::cmyk_to_srgb(head.width, head.height, &inks, None);
         }
         _ => return None,

@@ -32,7 +32,9 @@ pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Pic
         Filter::Linear if across.whole_scale() == Some(2) && down.whole_scale() == Some(2) => {
             blocks(picture, &across, &down, 2, 2)
         }
-        Filter::Area => taps(picture, &across.linear_like_area().inside(across.from), &down.linear_like_area()),
+        Filter::Area => {
+            taps(picture, &across.linear_like_area().inside(across.from), &down.linear_like_area())
+        }
         Filter::Linear => taps(picture, &across.linear().inside(across.from), &down.linear()),
         Filter::Lanczos => taps(picture, &across.lanczos(), &down.lanczos()),
     };
@@ -308,7 +310,8 @@ fn column(rows: &[&[i32]], weights: &[i32], at: usize) -> u8 {
         let lower = (weights[1] * (rows[1][at] >> 4)) >> 16;
         (upper + lower + 2) >> 2
     } else {
-        let sum: i64 = rows.iter().zip(weights).map(|(r, w)| i64::from(r[at]) * i64::from(*w)).sum();
+        let sum: i64 =
+            rows.iter().zip(weights).map(|(r, w)| i64::from(r[at]) * i64::from(*w)).sum();
         ((sum + (1 << 21)) >> 22) as i32
     };
     value.clamp(0, 255) as u8

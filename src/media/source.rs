@@ -50,9 +50,7 @@ impl Source {
         let length = length.min(READ_MAX);
         let mut buffer = self.buffer.borrow_mut();
         let within = offset.checked_sub(buffer.0).and_then(|skip| usize::try_from(skip).ok());
-        if let Some(found) =
-            within.and_then(|skip| buffer.1.get(skip..skip.checked_add(length)?))
-        {
+        if let Some(found) = within.and_then(|skip| buffer.1.get(skip..skip.checked_add(length)?)) {
             return found.to_vec();
         }
         let mut input = self.input.borrow_mut();

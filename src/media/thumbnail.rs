@@ -29,7 +29,12 @@ pub enum ThumbnailScale {
 
 impl Default for ThumbnailOptions {
     fn default() -> ThumbnailOptions {
-        ThumbnailOptions { width: 150, height: 125, scale: ThumbnailScale::DownOnly, dpr_percent: 100 }
+        ThumbnailOptions {
+            width: 150,
+            height: 125,
+            scale: ThumbnailScale::DownOnly,
+            dpr_percent: 100,
+        }
     }
 }
 

@@ -166,8 +166,7 @@ const MAY_HAVE_ICC: &[u8] = &[1, 2, 4, 34, 35, 61, 62, 63, 64, 65, 66, 68, 85];
 const MAY_HAVE_TEXT: &[u8] = &[1, 2, 3, 4, 7, 10, 23, 33, 34, 61, 62, 63, 64, 65, 68, 83, 85, 88];
 const PERCEPTUAL: &[u8] = &[1, 2, 4, 7, 33, 34, 35, 55, 61, 63, 65, 68, 70, 85, 89];
 /// What `render` draws: stills, layered pictures and ugoiras.
-const RENDERABLE: &[u8] =
-    &[1, 2, 4, 7, 33, 34, 35, 55, 61, 63, 65, 68, 70, 74, 85, 89];
+const RENDERABLE: &[u8] = &[1, 2, 4, 7, 33, 34, 35, 55, 61, 63, 65, 68, 70, 74, 85, 89];
 
 impl FileType {
     /// The type of that number, if the table has it.
@@ -353,7 +352,8 @@ mod tests {
     use super::*;
 
     fn check_named(name: &str, expected: &[u8]) {
-        let found = FileType::named(name).map(|types| types.iter().map(|t| t.0).collect::<Vec<_>>());
+        let found =
+            FileType::named(name).map(|types| types.iter().map(|t| t.0).collect::<Vec<_>>());
         assert_eq!(found.as_deref().unwrap_or_default(), expected, "{name}");
     }
 

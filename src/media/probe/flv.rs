@@ -25,10 +25,9 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
                 let codec = head[11] & 15;
                 // The first tag of H.264 is its configuration, its last one an end mark.
                 frames += u64::from(codec != 7 || head[12] == 1);
-                probe.video.get_or_insert_with(|| Video {
-                    codec: video_codec(codec),
-                    ..Video::default()
-                });
+                probe
+                    .video
+                    .get_or_insert_with(|| Video { codec: video_codec(codec), ..Video::default() });
             }
             18 if script.is_empty() => {
                 script = source.read(at + 11, usize::try_from(size).ok()?.min(1 << 20));

@@ -276,7 +276,11 @@ fn fragment(moof: &[u8], tracks: &mut [Track], default: u64) {
 
 fn fragment_step(head: &[u8]) -> Option<u64> {
     let flags = Bytes(head).be(4)?;
-    let before = [(1, 8), (2, 4)].iter().filter(|(flag, _)| flags & flag != 0).map(|(_, n)| n).sum::<usize>();
+    let before = [(1, 8), (2, 4)]
+        .iter()
+        .filter(|(flag, _)| flags & flag != 0)
+        .map(|(_, n)| n)
+        .sum::<usize>();
     (flags & 8 != 0).then(|| Bytes(head.get(8 + before..)?).be(4)).flatten()
 }
 

@@ -64,7 +64,9 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
 fn pages(bytes: &[u8]) -> Vec<(u8, u64, u64, &[u8])> {
     let mut pages = Vec::new();
     let mut at = 0;
-    while let Some(skip) = bytes.get(at..).and_then(|rest| crate::media::metadata::find(rest, b"OggS")) {
+    while let Some(skip) =
+        bytes.get(at..).and_then(|rest| crate::media::metadata::find(rest, b"OggS"))
+    {
         at += skip;
         let Some(page) = page(&bytes[at..]) else { break };
         pages.push(page);
@@ -82,14 +84,8 @@ fn page(bytes: &[u8]) -> Option<(u8, u64, u64, &[u8])> {
 }
 
 fn identify(serial: u64, body: &[u8]) -> Option<Stream> {
-    let stream = |codec, rate, skip| Stream {
-        serial,
-        codec,
-        rate,
-        skip,
-        keyframe_shift: 0,
-        size: (0, 0),
-    };
+    let stream =
+        |codec, rate, skip| Stream { serial, codec, rate, skip, keyframe_shift: 0, size: (0, 0) };
     let le = |at: usize, count: usize| Bytes(body.get(at..)?).le(count).map(|n| n as f64);
     if body.starts_with(b"\x01vorbis") {
         return Some(stream("vorbis", le(12, 4)?.max(1.0), 0.0));
