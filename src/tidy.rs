@@ -17,6 +17,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("hydrus", &["library", "model", "http", "config"]),
     ("stash", &["library", "model", "http", "graphql", "config"]),
     ("console", &["library", "model", "http", "config"]),
+    (
+        "app",
+        &["hydrus", "stash", "console", "library", "media", "model", "http", "graphql", "config"],
+    ),
 ];
 
 /// Foreign crates that may be named in one layer only.

@@ -7,6 +7,7 @@
 mod cached;
 mod error;
 mod lexicon;
+pub mod logs;
 mod relations;
 mod services;
 mod tagging;
@@ -21,10 +22,11 @@ pub use tagging::{TagAction, TagChange, TagChangeRules};
 
 use self::cached::Cached;
 use self::lexicon::Lexicon;
+use crate::config::Config;
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::item::Item;
-use crate::store::{self, Mappings, Read, Snapshot, Store, Tx};
+use crate::store::{self, CheckReport, Mappings, Read, Snapshot, Store, Tx};
 
 /// What a library needs to know to open.
 #[derive(Clone, Debug)]
@@ -32,6 +34,23 @@ pub struct Settings {
     /// The data folder; created when missing.
     pub data: PathBuf,
     pub store: store::Options,
+    /// The zone of dates without one.
+    pub zone: jiff::tz::TimeZone,
+}
+
+impl Settings {
+    /// The settings that the configuration gives.
+    #[must_use]
+    pub fn new(config: &Config) -> Settings {
+        let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let store = store::Options {
+            cache_bytes: size(config.limits.store_cache_bytes),
+            queue_length: size(config.limits.writer_queue),
+            minimum_free_bytes: config.limits.free_disk_bytes,
+            ..store::Options::default()
+        };
+        Settings { data: config.data.clone(), store, zone: config.zone() }
+    }
 }
 
 /// An open library. One a process; shared by reference counting.
@@ -76,6 +95,38 @@ impl Library {
         let services = self.services.get(&snapshot, Services::load)?;
         let relations = self.relations.get(&snapshot, Relations::load)?;
         Ok(View { snapshot, services, relations, library: Arc::clone(self) })
+    }
+
+    /// Compares every derived row of the store with its source, as of now.
+    ///
+    /// # Errors
+    /// When reading fails; differences are faults in the report.
+    pub fn check(&self) -> Result<CheckReport> {
+        Ok(store::check(&self.store.snapshot()?)?)
+    }
+
+    /// Rebuilds everything derived. Nobody may use the library meanwhile.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn repair(&self) -> Result<()> {
+        Ok(self.store.repair()?)
+    }
+
+    /// Writes a consistent copy of the store, as of now, into a new file; everything goes on.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn backup(&self, target: &std::path::Path) -> Result<()> {
+        Ok(self.store.backup(target)?)
+    }
+
+    /// Closes the library in order: what is acknowledged is on disk already.
+    ///
+    /// # Errors
+    /// When somebody still reads after ten seconds.
+    pub fn close(&self) -> Result<()> {
+        Ok(self.store.close(std::time::Duration::from_secs(10))?)
     }
 
     /// Runs a write: one transaction, durable when this returns. `run` may run twice and sees its
