@@ -8,6 +8,7 @@ mod cached;
 mod error;
 mod lexicon;
 pub mod logs;
+pub mod made_up;
 mod relations;
 mod services;
 mod tagging;
