@@ -6,6 +6,7 @@
 
 pub mod animation;
 pub mod archive;
+pub mod blob;
 pub mod colour;
 pub mod decode;
 pub mod document;
@@ -25,12 +26,15 @@ pub mod render;
 pub mod resize;
 pub mod source;
 pub mod thumbnail;
+pub mod worker;
 
 use serde::{Deserialize, Serialize};
 
+pub use blob::{BlobKey, BlobPlace, LocalPlace};
 pub use examine::{Examined, examine, picture_hashes};
 pub use render::{RenderFormat, RenderRequest, Rendered, render};
 pub use thumbnail::{Thumbnail, ThumbnailFormat, ThumbnailOptions, ThumbnailScale, thumbnail_size};
+pub use worker::{Workers, WorkersConfig, worker_main};
 
 /// Why a file is not imported or drawn. The text is the note that the Client API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
