@@ -77,6 +77,7 @@ fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
 fn jpeg_picture(bytes: &[u8], facts: &Facts) -> Option<Picture> {
     let profile = facts.icc_profile.as_deref();
     match jpeg::decode(bytes).ok()? {
+        jpeg::Decoded::Grey(picture) => Some(picture),
         jpeg::Decoded::Colour(picture) => Some(colour::to_srgb(picture, profile)),
         jpeg::Decoded::Cmyk { width, height, inks } => {
             colour::cmyk_to_srgb(width, height, &inks, profile)

@@ -27,8 +27,10 @@ const SCANS_MAX: i32 = 500;
 
 /// Pixels as they come out of the decoder, without rotation or colour management.
 pub enum Decoded {
-    /// RGB, or grey turned into RGB.
+    /// RGB.
     Colour(Picture),
+    /// Grey turned into RGB, to which no colour profile applies.
+    Grey(Picture),
     /// Four inks a pixel, 255 meaning no ink, as Adobe writes them.
     Cmyk { width: u32, height: u32, inks: Vec<u8> },
 }
@@ -147,7 +149,7 @@ fn run_decode(codec: &mut sys::jpeg_decompress_struct, bytes: &[u8]) -> Result<D
         }
     }
     let decoded = match channels {
-        1 => Picture::from_grey(width, height, &pixels).map(Decoded::Colour),
+        1 => Picture::from_grey(width, height, &pixels).map(Decoded::Grey),
         3 => Picture::new(width, height, 3, pixels).map(Decoded::Colour),
         4 if cmyk => Some(Decoded::Cmyk { width, height, inks: pixels }),
         _ => None,
