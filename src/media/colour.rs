@@ -17,7 +17,12 @@ const GAMMA: f32 = 0.454_55;
 /// Inks (255 meaning none, as Adobe writes them) to RGB: by the profile, else by the simple formula
 /// of the original.
 #[must_use]
-pub fn cmyk_to_srgb(width: u32, height: u32, inks: &[u8], profile: Option<&[u8]>) -> Option<Picture> {
+pub fn cmyk_to_srgb(
+    width: u32,
+    height: u32,
+    inks: &[u8],
+    profile: Option<&[u8]>,
+) -> Option<Picture> {
     if let Some(profile) = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok())
         && profile.color_space == DataColorSpace::Cmyk
         && let Some(transform) = transform(&profile, Layout::Rgba, Layout::Rgb)
@@ -57,7 +62,8 @@ pub fn from_chromaticities(
     gamma: Option<png::ScaledFloat>,
     xy: &png::SourceChromaticities,
 ) -> Picture {
-    let pairs = [xy.white, xy.red, xy.green, xy.blue].map(|(x, y)| (x.into_value(), y.into_value()));
+    let pairs =
+        [xy.white, xy.red, xy.green, xy.blue].map(|(x, y)| (x.into_value(), y.into_value()));
     let gamma = gamma.map_or(GAMMA, png::ScaledFloat::into_value);
     if gamma == 0.0 || pairs.iter().any(|(x, y)| *x == 0.0 || *y == 0.0) {
         return picture;
@@ -135,12 +141,8 @@ mod tests {
 
     #[test]
     fn chromaticities_of_srgb_with_another_gamma_darken_or_lighten() {
-        let xy = png::SourceChromaticities::new(
-            (0.3127, 0.329),
-            (0.64, 0.33),
-            (0.3, 0.6),
-            (0.15, 0.06),
-        );
+        let xy =
+            png::SourceChromaticities::new((0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06));
         let linear = from_chromaticities(grey_picture(), Some(png::ScaledFloat::new(1.0)), &xy);
         assert!((186..=190).contains(&linear.pixels[3]), "{:?}", linear.pixels);
     }

@@ -112,6 +112,13 @@ impl File<'_> {
         self.found.thumbnail = Some(shrink(picture, width, height));
     }
 
+    /// With the filter that the reference has for layered pictures and ugoiras.
+    fn shrink_finely(&mut self, picture: &Picture) {
+        let (width, height) = self.target();
+        let small = super::lanczos::resize(picture, width, height);
+        self.found.thumbnail = Some(small.without_useless_alpha());
+    }
+
     fn look_inside(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         match self.kind {
             FileType::HEIF | FileType::HEIC | FileType::AVIF => self.coded_still(bytes),
@@ -123,7 +130,8 @@ impl File<'_> {
             FileType::UGOIRA => self.ugoira(bytes),
             FileType::KRITA | FileType::ORA => {
                 if let Some(still) = still_of(bytes, self.kind) {
-                    self.hash_and_shrink(still);
+                    let picture = self.hash_and_shrink(still);
+                    self.shrink_finely(&picture);
                 }
             }
             FileType::PSD => {
@@ -175,7 +183,7 @@ impl File<'_> {
         Ok(())
     }
 
-    fn hash_and_shrink(&mut self, still: Still) {
+    fn hash_and_shrink(&mut self, still: Still) -> Picture {
         let Still { picture, facts } = still;
         self.found.size = Some((picture.width, picture.height));
         self.found.facts = facts;
@@ -185,12 +193,15 @@ impl File<'_> {
             self.found.perceptual_hash = hashes::perceptual_hash(&picture);
         }
         self.shrink(&picture);
+        picture
     }
 
     /// Stills whose pixels need a decoder that may be absent: size and flags come from their boxes.
     fn coded_still(&mut self, bytes: &[u8]) {
         match decode::still(bytes, self.kind) {
-            Some(still) => self.hash_and_shrink(still),
+            Some(still) => {
+                self.hash_and_shrink(still);
+            }
             None => {
                 self.found.size = heif::shape(bytes).map(|(width, height, _)| (width, height));
                 self.found.facts = metadata::facts(bytes, self.kind);
@@ -232,7 +243,7 @@ impl File<'_> {
         let index = thumbnail_frame(self.found.num_frames);
         let frame = frames.get(index).and_then(|(name, _)| archive.picture(name));
         if let Some(frame) = frame {
-            self.shrink(&frame);
+            self.shrink_finely(&frame);
         }
     }
 
@@ -254,7 +265,7 @@ impl File<'_> {
         if self.kind == FileType::PPTX
             && let Some(picture) = archive.and_then(|mut a| a.picture("docProps/thumbnail.jpeg"))
         {
-            self.shrink(&picture);
+            self.shrink_finely(&picture);
         }
     }
 

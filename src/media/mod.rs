@@ -17,6 +17,7 @@ mod heif;
 pub mod icon;
 pub mod identify;
 mod jpeg;
+mod lanczos;
 mod metadata;
 mod ole;
 pub mod picture;

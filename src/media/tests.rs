@@ -15,7 +15,6 @@ const GAPS: &[(&str, &str)] = &[
     ("h02.heic", "blurhash pixel_hash perceptual_hashes"),
     // The client shrank the stored preview of this file with another filter.
     ("o03.psd", "blurhash"),
-    ("o10.kra", "blurhash"),
     // Frames are decoded by an ffmpeg on the PATH, if there is one, and scaled by another filter.
     ("v01_h264_aac.mp4", "blurhash"),
     ("v02_h264_noaudio.mp4", "blurhash"),
