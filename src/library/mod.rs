@@ -5,25 +5,39 @@
 //! own words into these and never touch the store.
 
 mod cached;
+mod content;
 mod error;
+#[cfg(test)]
+mod file_tests;
+mod import;
 mod lexicon;
+mod lifecycle;
 pub mod logs;
 pub mod made_up;
+pub mod membership;
+pub mod places;
 mod relations;
+mod rules;
 mod services;
 mod tagging;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
+pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
+pub use lifecycle::Deletion;
 pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
+pub use rules::{FileRules, ImportRules, put_import_rules};
 pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
 
 use self::cached::Cached;
 use self::lexicon::Lexicon;
+use self::places::Blobs;
 use crate::config::Config;
+use crate::media::{Workers, WorkersConfig};
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::item::Item;
@@ -35,8 +49,12 @@ pub struct Settings {
     /// The data folder; created when missing.
     pub data: PathBuf,
     pub store: store::Options,
-    /// The zone of dates without one.
+    /// The zone of dates without one, and of times in notes for people.
     pub zone: jiff::tz::TimeZone,
+    /// The processes that decode media; `None` decodes in this one.
+    pub workers: Option<WorkersConfig>,
+    /// Whether physical deletion through the Hydrus door takes bytes in library folders.
+    pub hydrus_may_delete: bool,
 }
 
 impl Settings {
@@ -44,13 +62,43 @@ impl Settings {
     #[must_use]
     pub fn new(config: &Config) -> Settings {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let limits = &config.limits;
         let store = store::Options {
-            cache_bytes: size(config.limits.store_cache_bytes),
-            queue_length: size(config.limits.writer_queue),
-            minimum_free_bytes: config.limits.free_disk_bytes,
+            cache_bytes: size(limits.store_cache_bytes),
+            queue_length: size(limits.writer_queue),
+            minimum_free_bytes: limits.free_disk_bytes,
             ..store::Options::default()
         };
-        Settings { data: config.data.clone(), store, zone: config.zone() }
+        let usual = WorkersConfig::in_folder(&config.data.join("tmp"));
+        let workers = WorkersConfig {
+            children: if limits.media_workers == 0 {
+                usual.children
+            } else {
+                size(limits.media_workers)
+            },
+            memory_bytes: limits.media_memory_bytes,
+            timeout: std::time::Duration::from_secs(limits.media_seconds),
+            ..usual
+        };
+        Settings {
+            store,
+            zone: config.zone(),
+            workers: Some(workers),
+            hydrus_may_delete: config.library.hydrus_may_delete,
+            ..Settings::at(&config.data)
+        }
+    }
+
+    /// The defaults over a data folder, without child processes.
+    #[must_use]
+    pub fn at(data: &Path) -> Settings {
+        Settings {
+            data: data.to_owned(),
+            store: store::Options::default(),
+            zone: jiff::tz::TimeZone::UTC,
+            workers: None,
+            hydrus_may_delete: false,
+        }
     }
 }
 
@@ -58,6 +106,8 @@ impl Settings {
 pub struct Library {
     settings: Settings,
     store: Store,
+    blobs: Blobs,
+    workers: Workers,
     lexicon: Lexicon,
     services: Cached<Services>,
     relations: Cached<Relations>,
@@ -72,9 +122,15 @@ impl Library {
         let context = |error| Error::File { context: settings.data.display().to_string(), error };
         std::fs::create_dir_all(&settings.data).map_err(context)?;
         let store = Store::open(&settings.data.join("library.redb"), settings.store)?;
+        // Behind the store, whose lock says that nobody else uses the folder.
+        let blobs = Blobs::open(&settings.data).map_err(context)?;
+        std::fs::create_dir_all(settings.data.join("tmp")).map_err(context)?;
+        let workers = settings.workers.clone().map_or_else(Workers::in_process, Workers::start);
         Ok(Arc::new(Library {
             settings,
             store,
+            blobs,
+            workers,
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
