@@ -87,7 +87,7 @@ fn tag_text(rank: u32) -> String {
     const NAMESPACES: [&str; 4] = ["species", "place", "performer", "studio"];
     let word = |at: u32| WORDS[(at % 16) as usize];
     let (first, second) = (word(rank), word(rank / 16));
-    if rank % 3 == 0 {
+    if rank.is_multiple_of(3) {
         format!("{}:{first} {second} {rank}", NAMESPACES[(rank / 3 % 4) as usize])
     } else {
         format!("{first} {second} {rank}")
@@ -183,7 +183,7 @@ impl Random {
     }
 
     fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from((self.next() >> 32) * u64::from(limit) >> 32).unwrap_or(0)
+        u32::try_from(((self.next() >> 32) * u64::from(limit)) >> 32).unwrap_or(0)
     }
 
     fn bytes<const N: usize>(&mut self) -> [u8; N] {

@@ -4,12 +4,14 @@
 //! request). A verb validates, then changes everything in one transaction; dialects translate their
 //! own words into these and never touch the store.
 
+pub mod autocomplete;
 mod cached;
 mod content;
 mod error;
 #[cfg(test)]
 mod file_tests;
 mod import;
+mod indexing;
 mod lexicon;
 mod lifecycle;
 pub mod logs;
@@ -18,8 +20,10 @@ pub mod membership;
 pub mod places;
 mod relations;
 mod rules;
+mod search;
 mod services;
 mod tagging;
+mod tracked;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,14 +38,17 @@ pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
 
 use self::cached::Cached;
+use self::indexing::Indexing;
 use self::lexicon::Lexicon;
 use self::places::Blobs;
+use self::tracked::Tracked;
 use crate::config::Config;
+use crate::index::Index;
 use crate::media::{Workers, WorkersConfig};
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::item::Item;
-use crate::store::{self, CheckReport, Mappings, Read, Snapshot, Store, Tx};
+use crate::store::{self, ChangeKind, CheckReport, Mappings, Read, Snapshot, Store, Tx};
 
 /// What a library needs to know to open.
 #[derive(Clone, Debug)]
@@ -111,6 +118,8 @@ pub struct Library {
     lexicon: Lexicon,
     services: Cached<Services>,
     relations: Cached<Relations>,
+    indexing: Indexing,
+    perceptual_hashes: Tracked<u64>,
 }
 
 impl Library {
@@ -126,7 +135,8 @@ impl Library {
         let blobs = Blobs::open(&settings.data).map_err(context)?;
         std::fs::create_dir_all(settings.data.join("tmp")).map_err(context)?;
         let workers = settings.workers.clone().map_or_else(Workers::in_process, Workers::start);
-        Ok(Arc::new(Library {
+        let indexing = Indexing::open(&settings.data.join("index"), &store)?;
+        let library = Arc::new(Library {
             settings,
             store,
             blobs,
@@ -134,7 +144,38 @@ impl Library {
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
-        }))
+            indexing,
+            perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
+        });
+        // Weak: the store belongs to the library and must not keep it alive.
+        let told = Arc::downgrade(&library);
+        library.store.observe(move |committed| {
+            if let Some(library) = told.upgrade() {
+                library.committed(committed);
+            }
+        });
+        Ok(library)
+    }
+
+    /// What is told of every commit before its callers are answered.
+    fn committed(&self, committed: &store::Committed) {
+        let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
+        self.perceptual_hashes.note(items.map(|change| change.id));
+        self.indexing.committed(&self.store, committed);
+    }
+
+    /// The perceptual hashes of all items that have one, in the order of ids.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn perceptual_hashes(&self) -> Result<Arc<Vec<(u32, u64)>>> {
+        Ok(self.perceptual_hashes.get(&self.store)?)
+    }
+
+    /// The search index, for full text.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        self.indexing.index()
     }
 
     /// The settings it was opened with.
@@ -183,6 +224,10 @@ impl Library {
     /// # Errors
     /// When somebody still reads after ten seconds.
     pub fn close(&self) -> Result<()> {
+        // Without it the next start only has more to replay.
+        if let Err(error) = self.indexing.index().flush() {
+            tracing::warn!(%error, "the search index was not written");
+        }
         Ok(self.store.close(std::time::Duration::from_secs(10))?)
     }
 

@@ -53,6 +53,12 @@ impl Glob {
         Glob { pieces: text.split('*').map(str::to_owned).collect() }
     }
 
+    /// The text it was read from.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.pieces.join("*")
+    }
+
     /// Whether the whole text is so.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -180,6 +180,15 @@ pub trait Read {
         Ok(u32::try_from(next.unwrap_or(1).saturating_sub(1)).unwrap_or(u32::MAX))
     }
 
+    /// The sequence number of the newest entry of the change log; 0 before the first.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn sequence(&self) -> Result<u64> {
+        let key = super::format::SEQUENCE.to_owned();
+        Ok(self.get(&super::tables::META, &key)?.unwrap_or(0))
+    }
+
     /// An item's record.
     ///
     /// # Errors
@@ -302,6 +311,8 @@ pub(super) fn definition(slot: usize) -> TableDefinition<'static, Bytes, Bytes> 
 /// it can see are not reused before it is dropped.
 pub struct Snapshot {
     tables: Vec<OnceLock<ReadOnlyTable<Bytes, Bytes>>>,
+    /// Remembered: every set that is read asks for it.
+    chunks: OnceLock<u16>,
     transaction: ReadTransaction,
     /// Keeps the database open while the snapshot lives; counted when it is to be closed.
     _database: Arc<redb::Database>,
@@ -311,6 +322,7 @@ impl Snapshot {
     pub(super) fn take(database: &Arc<redb::Database>) -> Result<Snapshot> {
         Ok(Snapshot {
             tables: (0..NAMES.len()).map(|_| OnceLock::new()).collect(),
+            chunks: OnceLock::new(),
             transaction: database.begin_read()?,
             _database: Arc::clone(database),
         })
@@ -356,6 +368,14 @@ impl Read for Snapshot {
             }
         }
         Ok(())
+    }
+
+    fn chunks(&self) -> Result<u16> {
+        if let Some(chunks) = self.chunks.get() {
+            return Ok(*chunks);
+        }
+        let chunks = chunk_of(ItemId(self.last_item()?)) + 1;
+        Ok(*self.chunks.get_or_init(|| chunks))
     }
 
     fn set_chunk(&self, key: SetChunk) -> Result<Option<RoaringBitmap>> {

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
@@ -104,6 +105,8 @@ struct Shared {
     database: RwLock<Option<Arc<Database>>>,
     columns: Columns,
     observer: Mutex<Option<Observer>>,
+    /// Entries of the change log up to this number may go.
+    forgettable: AtomicU64,
 }
 
 /// The open store. Cloning shares it.
@@ -126,6 +129,7 @@ impl Store {
             database: RwLock::new(Some(database)),
             columns: Columns::new(),
             observer: Mutex::new(None),
+            forgettable: AtomicU64::new(0),
         });
         let (queue, waiting) = sync_channel(options.queue_length);
         let writer = Writer { shared: Arc::clone(&shared), space_checked: None };
@@ -141,6 +145,11 @@ impl Store {
         if let Ok(mut slot) = self.shared.observer.lock() {
             *slot = Some(Box::new(observer));
         }
+    }
+
+    /// Lets later commits drop entries of the change log up to this number, some at a time.
+    pub fn forget_changes(&self, up_to: u64) {
+        self.shared.forgettable.store(up_to, Ordering::Relaxed);
     }
 
     /// The state of the library as of now.
@@ -376,6 +385,7 @@ impl Writer {
             return Ok(());
         }
         let committed = log_changes(snapshot, &mut group)?;
+        self.trim_changes(snapshot, &mut group)?;
         let write = database.begin_write()?;
         for (slot, rows) in group.tables.iter().enumerate() {
             if rows.is_empty() {
@@ -398,6 +408,26 @@ impl Writer {
             observer(&committed);
         }
         Ok(())
+    }
+}
+
+/// Entries of the change log that one commit drops at most.
+const FORGOTTEN_AT_ONCE: usize = 64;
+
+impl Writer {
+    /// Drops the oldest entries of the change log that nobody needs any more.
+    fn trim_changes(&self, snapshot: &Snapshot, group: &mut Overlay) -> Result<()> {
+        let up_to = self.shared.forgettable.load(Ordering::Relaxed);
+        if up_to == 0 {
+            return Ok(());
+        }
+        let (rows, end) = (&mut group.tables[CHANGES.slot], (up_to + 1).to_bytes());
+        let mut left = FORGOTTEN_AT_ONCE;
+        snapshot.raw_scan(CHANGES.slot, &[], Some(&end), false, &mut |key, _| {
+            rows.insert(key.to_vec(), None);
+            left -= 1;
+            Ok(left > 0)
+        })
     }
 }
 

@@ -1,0 +1,264 @@
+//! Answers searches: [`View::search`] from terms to ordered ids, [`View::search_set`] to a set.
+//!
+//! The way of a search: every term that is a set (tags, flags, types, hashes) is read from the
+//! store and intersected, the rarest first, until nothing is left; the terms that need a look at
+//! each item then see only what remains, first those that a column in memory answers, last those
+//! that need whole records. Nothing here decodes a record of an item that is out already.
+//!
+//! The pieces: `scope` (domains and tag services), `tags` and `counts` (what is shown on an item),
+//! `system` (predicates), `similar` (pictures that look alike), `order` (sorts and limits).
+
+mod counts;
+mod order;
+mod random;
+mod relatives;
+mod scope;
+mod similar;
+mod system;
+mod tags;
+mod urls;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod sample;
+
+use roaring::RoaringBitmap;
+
+pub(super) use self::similar::{perceptual_hash_of, perceptual_hashes};
+
+use super::View;
+use super::error::Result;
+use crate::model::ids::{ItemId, ServiceId};
+use crate::model::predicate::SystemPredicate;
+use crate::model::query::{FileDomains, SearchRequest, Term};
+use crate::store::{self, Status};
+
+impl View {
+    /// The items of a search, in its order.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn search(&self, request: &SearchRequest) -> Result<Vec<ItemId>> {
+        let (terms, limit) = split_limits(&request.terms);
+        if request.terms.is_empty() || limit == Some(0) {
+            return Ok(Vec::new());
+        }
+        let search = Search::new(self, request)?;
+        let mut found = search.all(&terms, search.domain.clone())?;
+        if let Some(limit) = limit
+            && !search.sorts_before_limit()
+        {
+            found = random::some_of(&found, limit);
+        }
+        let most = [limit, request.limit].into_iter().flatten().min();
+        search.ordered(&found, most)
+    }
+
+    /// The items of a search as a set of ids: its sort matters only where a limit cuts.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn search_set(&self, request: &SearchRequest) -> Result<RoaringBitmap> {
+        let (terms, limit) = split_limits(&request.terms);
+        if limit.is_some() || request.limit.is_some() {
+            return Ok(self.search(request)?.into_iter().map(|item| item.0).collect());
+        }
+        if request.terms.is_empty() {
+            return Ok(RoaringBitmap::new());
+        }
+        let search = Search::new(self, request)?;
+        search.all(&terms, search.domain.clone())
+    }
+
+    /// The items of some file domains, as a search of them sees it.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn domain_set(&self, domains: &FileDomains) -> Result<RoaringBitmap> {
+        scope::domain_set(self, domains, &[], &[])
+    }
+}
+
+/// The limits among the terms, the smallest of them, and the other terms.
+fn split_limits(terms: &[Term]) -> (Vec<&Term>, Option<usize>) {
+    let limit_of = |term: &Term| match term {
+        Term::System(SystemPredicate::Limit(limit)) => {
+            Some(usize::try_from(*limit).unwrap_or(usize::MAX))
+        }
+        _ => None,
+    };
+    let others = terms.iter().filter(|term| limit_of(term).is_none()).collect();
+    (others, terms.iter().filter_map(limit_of).min())
+}
+
+/// One search in progress.
+pub(super) struct Search<'a> {
+    view: &'a View,
+    request: &'a SearchRequest,
+    /// The tag services that are looked at.
+    services: Vec<ServiceId>,
+    /// The statuses of tags that count.
+    statuses: Vec<Status>,
+    /// All items of the searched domains.
+    domain: RoaringBitmap,
+}
+
+/// What a term is when it is a matter of one set.
+pub(super) enum Exact {
+    /// The items of the set.
+    In(RoaringBitmap),
+    /// All items but those.
+    NotIn(RoaringBitmap),
+}
+
+impl Exact {
+    fn negated(self) -> Exact {
+        match self {
+            Exact::In(set) => Exact::NotIn(set),
+            Exact::NotIn(set) => Exact::In(set),
+        }
+    }
+
+    fn wanted(set: RoaringBitmap, wanted: bool) -> Exact {
+        if wanted { Exact::In(set) } else { Exact::NotIn(set) }
+    }
+
+    fn within(self, mut within: RoaringBitmap) -> RoaringBitmap {
+        match self {
+            Exact::In(set) => within &= set,
+            Exact::NotIn(set) => within -= set,
+        }
+        within
+    }
+}
+
+impl<'a> Search<'a> {
+    fn new(view: &'a View, request: &'a SearchRequest) -> Result<Search<'a>> {
+        let services = view.services().tag_services_of(request.tag_service);
+        let flags = [
+            (request.include_current, Status::Current),
+            (request.include_pending, Status::Pending),
+        ];
+        let statuses: Vec<Status> =
+            flags.into_iter().filter(|(on, _)| *on).map(|(_, status)| status).collect();
+        let domain = scope::domain_set(view, &request.domains, &services, &statuses)?;
+        Ok(Search { view, request, services, statuses, domain })
+    }
+
+    /// Of some items those that fulfil all terms.
+    fn all(&self, terms: &[&Term], within: RoaringBitmap) -> Result<RoaringBitmap> {
+        let (mut sets, mut without, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        for term in terms {
+            match self.exact(term)? {
+                Some(Exact::In(set)) if set.is_empty() => return Ok(set),
+                Some(Exact::In(set)) => sets.push(set),
+                Some(Exact::NotIn(set)) => without.push(set),
+                None => later.push(*term),
+            }
+        }
+        sets.push(within);
+        sets.sort_by_key(RoaringBitmap::len);
+        let mut sets = sets.into_iter();
+        let mut found = sets.next().unwrap_or_default();
+        for set in sets {
+            if found.is_empty() {
+                break;
+            }
+            found &= set;
+        }
+        for set in without {
+            found -= set;
+        }
+        later.sort_by_key(|term| cost(term));
+        for term in later {
+            if found.is_empty() {
+                break;
+            }
+            found = self.narrow(term, found)?;
+        }
+        Ok(found)
+    }
+
+    /// The term as one set, where it is one.
+    fn exact(&self, term: &Term) -> Result<Option<Exact>> {
+        Ok(match term {
+            Term::Tag(tag) => Some(Exact::In(self.tag_set(tag)?)),
+            Term::Not(inner) => self.exact(inner)?.map(Exact::negated),
+            Term::System(predicate) => self.exact_system(predicate)?,
+            Term::Pattern(_) | Term::Or(_) | Term::And(_) => None,
+        })
+    }
+
+    /// Of some items those that fulfil a term.
+    fn narrow(&self, term: &Term, within: RoaringBitmap) -> Result<RoaringBitmap> {
+        if let Some(exact) = self.exact(term)? {
+            return Ok(exact.within(within));
+        }
+        match term {
+            Term::Pattern(pattern) => self.with_pattern(pattern, within),
+            Term::System(predicate) => self.with_system(predicate, within),
+            Term::Not(inner) => {
+                let out = self.narrow(inner, within.clone())?;
+                Ok(within - out)
+            }
+            Term::Or(terms) => self.any(terms, within),
+            Term::And(terms) => {
+                let (terms, limit) = split_limits(terms);
+                let found = self.all(&terms, within)?;
+                Ok(limit.map_or_else(|| found.clone(), |limit| random::some_of(&found, limit)))
+            }
+            Term::Tag(tag) => Ok(within & self.tag_set(tag)?),
+        }
+    }
+
+    /// Of some items those that fulfil at least one term.
+    fn any(&self, terms: &[Term], within: RoaringBitmap) -> Result<RoaringBitmap> {
+        let mut found = RoaringBitmap::new();
+        let mut later = Vec::new();
+        for term in terms {
+            match self.exact(term)? {
+                Some(Exact::In(set)) => found |= set,
+                Some(exact) => found |= exact.within(within.clone()),
+                None => later.push(term),
+            }
+        }
+        found &= &within;
+        later.sort_by_key(|term| cost(term));
+        for term in later {
+            let left = &within - &found;
+            if left.is_empty() {
+                break;
+            }
+            found |= self.narrow(term, left)?;
+        }
+        Ok(found)
+    }
+
+    /// Of some items those for which `test` says yes.
+    fn filter(
+        within: &RoaringBitmap,
+        mut test: impl FnMut(ItemId) -> store::Result<bool>,
+    ) -> Result<RoaringBitmap> {
+        let mut found = RoaringBitmap::new();
+        for id in within {
+            if test(ItemId(id))? {
+                found.insert(id);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The later a term is looked at, the higher: cheap ones leave less for the costly.
+fn cost(term: &Term) -> u8 {
+    match term {
+        Term::Tag(_) => 0,
+        Term::System(predicate) => system::cost(predicate),
+        Term::Pattern(_) => 2,
+        Term::Not(inner) => cost(inner),
+        Term::Or(terms) | Term::And(terms) => terms.iter().map(cost).max().unwrap_or(0),
+    }
+}

@@ -1,0 +1,67 @@
+//! Where a search looks: file domains, united.
+
+use roaring::RoaringBitmap;
+
+use crate::library::View;
+use crate::library::error::Result;
+use crate::model::ids::ServiceId;
+use crate::model::query::FileDomains;
+use crate::model::service::{ServiceKind, builtin};
+use crate::store::{Flag, Read, SetKey, Status};
+
+/// All items of the domains. All known files are those with tags in `services`.
+pub(super) fn domain_set(
+    view: &View,
+    domains: &FileDomains,
+    services: &[ServiceId],
+    statuses: &[Status],
+) -> Result<RoaringBitmap> {
+    let mut all = RoaringBitmap::new();
+    for service in &domains.current {
+        match view.services().kind(*service) {
+            Some(ServiceKind::ALL_KNOWN_FILES) => {
+                for service in services {
+                    for status in statuses {
+                        all |= view.snapshot.set(SetKey::Tagged(*service, *status))?;
+                    }
+                }
+            }
+            Some(ServiceKind::DELETED_FROM_ANYWHERE) => all |= deleted_anywhere(view)?,
+            _ => all |= view.snapshot.set(SetKey::Domain(*service))?,
+        }
+    }
+    for service in &domains.deleted {
+        match view.services().kind(*service) {
+            Some(ServiceKind::DELETED_FROM_ANYWHERE | ServiceKind::ALL_KNOWN_FILES) => {
+                all |= deleted_anywhere(view)?;
+            }
+            _ => all |= view.snapshot.set(SetKey::Deleted(*service))?,
+        }
+    }
+    all -= view.snapshot.set(SetKey::Flag(Flag::WithoutContent))?;
+    Ok(all)
+}
+
+/// Items with any deletion record.
+pub(super) fn deleted_anywhere(view: &View) -> Result<RoaringBitmap> {
+    let mut all = RoaringBitmap::new();
+    for (service, row) in view.services().iter() {
+        if row.kind.holds_files() {
+            all |= view.snapshot.set(SetKey::Deleted(service))?;
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the domains are all known files: nothing is sorted there.
+pub(super) fn is_all_known(view: &View, domains: &FileDomains) -> bool {
+    let is_known =
+        |service: &ServiceId| view.services().kind(*service) == Some(ServiceKind::ALL_KNOWN_FILES);
+    domains.current.iter().any(is_known)
+}
+
+/// Whether the domains are all that is stored, and nothing else: updates are left out of
+/// "everything" there.
+pub(super) fn is_storage_alone(domains: &FileDomains) -> bool {
+    domains.current == [builtin::STORAGE] && domains.deleted.is_empty()
+}

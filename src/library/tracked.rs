@@ -1,0 +1,76 @@
+//! Facts of items kept whole in memory, though the store has no column for them.
+//!
+//! Loaded on first use. Commits only note which items changed; the next reader looks at those again,
+//! so a write pays next to nothing and a reader never sees less than what was acknowledged.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use roaring::RoaringBitmap;
+
+use crate::model::ids::ItemId;
+use crate::model::item::Item;
+use crate::store::{self, Read, Snapshot, Store};
+
+/// A fact with the id of its item, for every item that has it, in the order of ids.
+pub(super) type Facts<T> = Vec<(u32, T)>;
+
+/// Reads the facts of all items.
+type Load<T> = fn(&Snapshot) -> store::Result<Facts<T>>;
+
+/// One fact of every item.
+pub(super) struct Tracked<T> {
+    loaded: Mutex<Option<Arc<Facts<T>>>>,
+    changed: Mutex<RoaringBitmap>,
+    load: Load<T>,
+    fact: fn(&Item) -> Option<T>,
+}
+
+impl<T: Copy> Tracked<T> {
+    /// `load` reads all facts in the order of ids, `fact` one.
+    pub(super) fn new(load: Load<T>, fact: fn(&Item) -> Option<T>) -> Tracked<T> {
+        Tracked { loaded: Mutex::new(None), changed: Mutex::default(), load, fact }
+    }
+
+    /// Notes that items changed: called after their commit, before it is answered.
+    pub(super) fn note(&self, items: impl Iterator<Item = u32>) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(items);
+    }
+
+    /// All facts as of now.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(super) fn get(&self, store: &Store) -> store::Result<Arc<Facts<T>>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted =
+            std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        // Later than every change that was noted; what is noted from here on waits for its turn.
+        let fresh = store.snapshot().and_then(|snapshot| match loaded.as_ref() {
+            Some(known) if noted.is_empty() => Ok(Arc::clone(known)),
+            Some(known) => self.renewed(known, &noted, &snapshot).map(Arc::new),
+            None => (self.load)(&snapshot).map(Arc::new),
+        });
+        match &fresh {
+            Ok(facts) => *loaded = Some(Arc::clone(facts)),
+            Err(_) => self.note(noted.into_iter()),
+        }
+        fresh
+    }
+
+    fn renewed(
+        &self,
+        known: &[(u32, T)],
+        changed: &RoaringBitmap,
+        snapshot: &Snapshot,
+    ) -> store::Result<Facts<T>> {
+        let kept = known.iter().filter(|(item, _)| !changed.contains(*item)).copied();
+        let mut facts: Facts<T> = kept.collect();
+        for item in changed {
+            let fact = snapshot.item(ItemId(item))?.as_ref().and_then(self.fact);
+            facts.extend(fact.map(|fact| (item, fact)));
+        }
+        // Two runs in order: a stable sort merges them.
+        facts.sort_by_key(|(item, _)| *item);
+        Ok(facts)
+    }
+}
