@@ -42,6 +42,12 @@ impl<T> Cached<T> {
         }
         Ok(value)
     }
+
+    /// The value as of whenever it was last read.
+    #[must_use]
+    pub fn last(&self) -> Option<Arc<T>> {
+        self.slot.read().ok()?.as_ref().map(|(_, value)| Arc::clone(value))
+    }
 }
 
 /// Raises a counter: to be called by every write to the table that it stands for.

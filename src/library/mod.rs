@@ -4,6 +4,7 @@
 //! request). A verb validates, then changes everything in one transaction; dialects translate their
 //! own words into these and never touch the store.
 
+mod access;
 pub mod autocomplete;
 mod cached;
 mod content;
@@ -17,6 +18,7 @@ mod lifecycle;
 pub mod logs;
 pub mod made_up;
 pub mod membership;
+mod options;
 pub mod places;
 mod relations;
 mod rules;
@@ -28,10 +30,12 @@ mod tracked;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use access::{AccessKey, AccessKeys, declare_access_key, random_key, revoke_access_key};
 pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
 pub use lifecycle::Deletion;
+pub use options::{Switches, change_switches};
 pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
 pub use rules::{FileRules, ImportRules, put_import_rules};
 pub use services::{Services, declare_service};
@@ -120,6 +124,8 @@ pub struct Library {
     relations: Cached<Relations>,
     indexing: Indexing,
     perceptual_hashes: Tracked<u64>,
+    access: Cached<AccessKeys>,
+    switches: Cached<Switches>,
 }
 
 impl Library {
@@ -144,6 +150,8 @@ impl Library {
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
+            access: Cached::new(access::ACCESS_CHANGED),
+            switches: Cached::new(options::SWITCHES_CHANGED),
             indexing,
             perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
         });
@@ -241,6 +249,19 @@ impl Library {
         run: impl Fn(&mut Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.store.write(run)
+    }
+
+    /// Ids for contents, in their order; those that are not known get one.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub fn items_for(&self, contents: Vec<Sha256>) -> Result<Vec<ItemId>> {
+        if contents.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(move |tx| {
+            contents.iter().map(|sha256| Ok(tx.item_for(*sha256)?)).collect::<Result<Vec<_>>>()
+        })
     }
 }
 
