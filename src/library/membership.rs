@@ -122,6 +122,7 @@ pub fn lose_bytes(item: &mut Item, local: &LocalDomains, now_ms: i64) {
         leave(item, domain);
     }
     leave(item, STORAGE);
+    leave_inbox(item);
     settle(item, local, Departure::Vanished, now_ms);
 }
 

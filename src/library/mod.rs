@@ -11,17 +11,21 @@ mod content;
 mod error;
 #[cfg(test)]
 mod file_tests;
+pub mod folders;
 mod import;
 mod indexing;
+pub mod jobs;
 mod lexicon;
 mod lifecycle;
 pub mod logs;
 pub mod made_up;
+mod maintenance;
 pub mod membership;
 mod options;
 pub mod places;
 mod relations;
 mod rules;
+mod scan;
 mod search;
 mod services;
 mod tagging;
@@ -33,16 +37,19 @@ use std::sync::Arc;
 pub use access::{AccessKey, AccessKeys, declare_access_key, random_key, revoke_access_key};
 pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
+pub use folders::{LibraryFolder, ScanRules};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
 pub use lifecycle::Deletion;
 pub use options::{Switches, change_switches};
 pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
 pub use rules::{FileRules, ImportRules, put_import_rules};
+pub use scan::{ScanReport, ScanRequest};
 pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
 
 use self::cached::Cached;
 use self::indexing::Indexing;
+use self::jobs::Jobs;
 use self::lexicon::Lexicon;
 use self::places::Blobs;
 use self::tracked::Tracked;
@@ -119,6 +126,7 @@ pub struct Library {
     store: Store,
     blobs: Blobs,
     workers: Workers,
+    jobs: Jobs,
     lexicon: Lexicon,
     services: Cached<Services>,
     relations: Cached<Relations>,
@@ -147,6 +155,7 @@ impl Library {
             store,
             blobs,
             workers,
+            jobs: Jobs::default(),
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
@@ -190,6 +199,18 @@ impl Library {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The queue of long jobs.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// Who examines and draws files.
+    #[must_use]
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// The state of the library as of now, for one request.

@@ -18,9 +18,7 @@ use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, PlaceId};
 use crate::model::place::{Place, PlaceKind};
-use crate::store::{
-    self, PLACE_BY_PATH, PLACES, PLACES_BY_FOLDER, PLACES_BY_ITEM, Read as _, Snapshot, Tx,
-};
+use crate::store::{self, PLACE_BY_PATH, PLACES, PLACES_BY_FOLDER, PLACES_BY_ITEM, Read as _, Tx};
 
 /// Counter of place ids.
 const NEXT_PLACE: &str = "next_place";
@@ -45,6 +43,14 @@ impl Drop for Claim<'_> {
         claimed.remove(&self.sha256);
         self.blobs.released.notify_all();
     }
+}
+
+/// A file in a blob folder.
+#[derive(Clone, Debug)]
+pub struct ListedBlob {
+    pub sha256: Sha256,
+    pub is_thumbnail: bool,
+    pub path: PathBuf,
 }
 
 /// A file in the temporary folder; removed when dropped, unless it was moved elsewhere.
@@ -157,11 +163,11 @@ impl Blobs {
         }
     }
 
-    /// All blobs and thumbnails in the folders of one first byte, with the content they are of.
+    /// All blobs and thumbnails in the folders of one first byte.
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub fn list(&self, first_byte: u8) -> io::Result<Vec<(Sha256, PathBuf)>> {
+    pub fn list(&self, first_byte: u8) -> io::Result<Vec<ListedBlob>> {
         let mut found = Vec::new();
         for kind in ['f', 't'] {
             let folder = self.place.root().join(format!("{kind}{first_byte:02x}"));
@@ -174,7 +180,9 @@ impl Blobs {
                 let path = entry?.path();
                 let name = path.file_name().and_then(|name| name.to_str());
                 let digits = name.and_then(|name| name.get(..64));
-                found.extend(digits.and_then(Sha256::from_hex).map(|sha256| (sha256, path)));
+                if let Some(sha256) = digits.and_then(Sha256::from_hex) {
+                    found.push(ListedBlob { sha256, is_thumbnail: kind == 't', path });
+                }
             }
         }
         Ok(found)
@@ -284,15 +292,6 @@ fn unlink(tx: &mut Tx, id: PlaceId, place: &Place) {
         tx.remove(&PLACE_BY_PATH, path);
         tx.remove(&PLACES_BY_FOLDER, &(*folder, id));
     }
-}
-
-/// The place of a path in a library folder.
-///
-/// # Errors
-/// When reading fails.
-pub fn place_at(snapshot: &Snapshot, path: &[u8]) -> store::Result<Option<(PlaceId, Place)>> {
-    let Some(id) = snapshot.get(&PLACE_BY_PATH, &path.to_vec())? else { return Ok(None) };
-    Ok(snapshot.get(&PLACES, &id)?.map(|place| (id, place)))
 }
 
 /// A path as the system gives it, from the bytes that the store keeps.

@@ -1,0 +1,241 @@
+//! Scans over real folders: new, changed, renamed, vanished and returning files.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::library::file_tests::{Scratch, fixture};
+use crate::library::{ImportRequest, Source};
+use crate::model::ids::ServiceId;
+use crate::model::service::builtin::{COMBINED_LOCAL, MY_FILES, STORAGE};
+use crate::store::{self, Mappings, Status};
+
+const PICTURE: &str = "a03_grad_320x240_q85.jpg";
+const OTHER: &str = "d02_square_small.jpg";
+
+struct Shelf {
+    scratch: Scratch,
+    folder: PathBuf,
+    domain: ServiceId,
+}
+
+impl Shelf {
+    fn new() -> Shelf {
+        let scratch = Scratch::new();
+        let folder = scratch.folder.join("shelf");
+        fs::create_dir_all(folder.join("birds")).unwrap();
+        let domain = scratch.library.add_library_folder(&folder, false, false).unwrap();
+        Shelf { scratch, folder, domain }
+    }
+
+    fn put(&self, name: &str, fixture_name: &str) {
+        fs::copy(fixture(fixture_name), self.folder.join(name)).unwrap();
+    }
+
+    fn scan(&self) -> ScanReport {
+        self.scan_with(ScanRequest::default())
+    }
+
+    #[track_caller]
+    fn scan_with(&self, request: ScanRequest) -> ScanReport {
+        let report = self.scratch.library.scan(&request, &JobContext::detached()).unwrap();
+        let view = self.scratch.library.view().unwrap();
+        let check = store::check(&view.snapshot).unwrap();
+        assert!(check.faults.is_empty(), "{:?}", check.faults);
+        report
+    }
+
+    fn place(&self, name: &str) -> Option<(PlaceId, ItemId)> {
+        let view = self.scratch.library.view().unwrap();
+        let mut parent = self.folder.join(name);
+        parent.pop();
+        let places = places_below(&view, &parent).unwrap();
+        let place = places.get(&bytes_of(&self.folder.join(name)))?;
+        Some((place.0, place.1.item))
+    }
+
+    fn is_in(&self, id: ItemId) -> bool {
+        self.scratch.item(id).is_in(self.domain)
+    }
+}
+
+fn counts(report: &ScanReport) -> [usize; 6] {
+    let ScanReport { unchanged, added, updated, moved, refused, vanished, .. } = report;
+    [*unchanged, *added, *updated, *moved, *refused, *vanished]
+}
+
+#[test]
+fn a_scan_takes_in_accepted_files_and_a_second_one_changes_nothing() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.put("birds/two.JPG", OTHER);
+    fs::write(shelf.folder.join("empty.png"), b"").unwrap();
+    fs::write(shelf.folder.join("notes.txt"), b"two birds").unwrap();
+    fs::write(shelf.folder.join("broken.png"), b"no picture").unwrap();
+    let report = shelf.scan();
+    assert_eq!((counts(&report), report.failed), ([0, 2, 0, 0, 0, 0], 1));
+    let (_, id) = shelf.place("birds/two.JPG").unwrap();
+    let item = shelf.scratch.item(id);
+    let services: Vec<_> = item.domains.iter().map(|row| row.service).collect();
+    assert_eq!(services, [STORAGE, COMBINED_LOCAL, shelf.domain]);
+    assert!(item.inbox);
+    let content = shelf.scratch.content(id).unwrap();
+    assert_eq!(content.path, shelf.folder.join("birds/two.JPG"));
+    let again = shelf.scan();
+    assert_eq!((counts(&again), again.items), ([2, 0, 0, 0, 0, 0], vec![]));
+    assert_eq!(shelf.scratch.item(id), item);
+}
+
+#[test]
+fn a_renamed_file_keeps_its_place_and_its_item() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.scan();
+    let before = shelf.place("one.jpg").unwrap();
+    fs::rename(shelf.folder.join("one.jpg"), shelf.folder.join("birds/renamed.jpg")).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 1, 0, 0]);
+    assert_eq!(shelf.place("birds/renamed.jpg"), Some(before));
+    assert_eq!(shelf.place("one.jpg"), None);
+    assert!(shelf.is_in(before.1));
+}
+
+#[test]
+fn a_vanished_file_leaves_and_comes_back_under_its_id_with_its_tags() {
+    let shelf = Shelf::new();
+    shelf.put("birds/one.jpg", PICTURE);
+    shelf.scan();
+    let (_, id) = shelf.place("birds/one.jpg").unwrap();
+    let tag = move |tx: &mut crate::store::Tx| {
+        let tag = tx.tag_for("wren")?;
+        let mut mappings = Mappings::default();
+        mappings.service_mut(MY_FILES).insert(Status::Current, tag, "");
+        tx.put_mappings(id, mappings)?;
+        Ok(())
+    };
+    shelf.scratch.library.write(tag).unwrap();
+    shelf.scratch.library.archive(vec![id]).unwrap();
+    let tags = shelf.scratch.library.view().unwrap().mappings(id).unwrap();
+    fs::remove_dir_all(shelf.folder.join("birds")).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 0, 0, 1]);
+    let item = shelf.scratch.item(id);
+    assert_eq!((item.domains.len(), item.deletions.len()), (0, 0));
+    assert!(shelf.scratch.content(id).is_none());
+    fs::create_dir(shelf.folder.join("birds")).unwrap();
+    shelf.put("birds/one.jpg", PICTURE);
+    assert_eq!(counts(&shelf.scan()), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(shelf.place("birds/one.jpg").unwrap().1, id);
+    assert!(shelf.is_in(id) && !shelf.scratch.item(id).inbox);
+    assert_eq!(shelf.scratch.library.view().unwrap().mappings(id).unwrap(), tags);
+}
+
+#[test]
+fn a_deleted_file_stays_out_until_its_record_is_cleared() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.scan();
+    let (_, id) = shelf.place("one.jpg").unwrap();
+    let library = &shelf.scratch.library;
+    library.delete_files(vec![id], vec![COMBINED_LOCAL], None).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 0, 1, 0]);
+    library.delete_files(vec![id], vec![STORAGE], None).unwrap();
+    assert!(shelf.folder.join("one.jpg").exists(), "the bytes are not the library's to delete");
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 0, 1, 0]);
+    fs::rename(shelf.folder.join("one.jpg"), shelf.folder.join("two.jpg")).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 0, 1, 0]);
+    assert!(!shelf.is_in(id));
+    library.clear_deletion_record(vec![id]).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0, 1, 0, 0, 0, 0]);
+    assert!(shelf.is_in(id));
+}
+
+#[test]
+fn new_bytes_at_a_known_path_are_a_later_member_with_the_same_tags() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.scan();
+    let (place, head) = shelf.place("one.jpg").unwrap();
+    let tag = move |tx: &mut crate::store::Tx| {
+        let tag = tx.tag_for("wren")?;
+        let mut mappings = Mappings::default();
+        mappings.service_mut(MY_FILES).insert(Status::Current, tag, "");
+        tx.put_mappings(head, mappings)?;
+        Ok(())
+    };
+    shelf.scratch.library.write(tag).unwrap();
+    shelf.put("one.jpg", OTHER);
+    assert_eq!(counts(&shelf.scan()), [0, 0, 1, 0, 0, 0]);
+    let (same, member) = shelf.place("one.jpg").unwrap();
+    assert_eq!(same, place);
+    assert_ne!(member, head);
+    assert_eq!(shelf.scratch.item(member).head, Some(head));
+    assert_eq!(shelf.scratch.item(head).object.unwrap().members, [member]);
+    let view = shelf.scratch.library.view().unwrap();
+    assert_eq!(view.mappings(member).unwrap(), view.mappings(head).unwrap());
+    assert!(shelf.is_in(member) && !shelf.is_in(head));
+}
+
+#[test]
+fn two_copies_are_one_item_that_stays_as_long_as_one_of_them() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.put("birds/copy.jpg", PICTURE);
+    assert_eq!(counts(&shelf.scan()), [0, 2, 0, 0, 0, 0]);
+    let (_, id) = shelf.place("one.jpg").unwrap();
+    assert_eq!(shelf.place("birds/copy.jpg").unwrap().1, id);
+    fs::remove_file(shelf.folder.join("one.jpg")).unwrap();
+    assert_eq!(counts(&shelf.scan()), [1, 0, 0, 0, 0, 1]);
+    assert!(shelf.is_in(id));
+}
+
+#[test]
+fn a_migrated_file_outlives_its_folder() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.scan();
+    let (_, id) = shelf.place("one.jpg").unwrap();
+    let library = &shelf.scratch.library;
+    let (source, domains) = (Source::Path(fixture(OTHER)), vec![shelf.domain]);
+    let request = ImportRequest { source, domains, delete_source: false };
+    assert!(matches!(library.import(request), Err(Error::Invalid(_))));
+    library.migrate_files(vec![id], vec![MY_FILES]).unwrap();
+    fs::remove_file(shelf.folder.join("one.jpg")).unwrap();
+    shelf.scan();
+    assert!(!shelf.is_in(id) && shelf.scratch.item(id).is_in(MY_FILES));
+    assert!(shelf.scratch.content(id).is_some());
+}
+
+#[test]
+fn a_scan_of_one_path_touches_nothing_else_and_an_unplugged_folder_keeps_its_files() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.put("birds/two.jpg", OTHER);
+    let request = ScanRequest { paths: vec![shelf.folder.join("birds")], ..Default::default() };
+    assert_eq!(counts(&shelf.scan_with(request.clone())), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(counts(&shelf.scan()), [1, 1, 0, 0, 0, 0]);
+    fs::remove_file(shelf.folder.join("one.jpg")).unwrap();
+    assert_eq!(counts(&shelf.scan_with(request)), [1, 0, 0, 0, 0, 0]);
+    let request = ScanRequest { paths: vec![shelf.folder.join("one.jpg")], ..Default::default() };
+    assert_eq!(counts(&shelf.scan_with(request)), [0, 0, 0, 0, 0, 1]);
+    let away = shelf.scratch.folder.join("away");
+    fs::rename(&shelf.folder, &away).unwrap();
+    assert_eq!(counts(&shelf.scan()), [0; 6]);
+    fs::rename(&away, &shelf.folder).unwrap();
+    assert_eq!(counts(&shelf.scan()), [1, 0, 0, 0, 0, 0]);
+    let outside = ScanRequest { paths: vec!["/elsewhere".into()], ..Default::default() };
+    let refused = shelf.scratch.library.scan(&outside, &JobContext::detached());
+    assert!(matches!(refused, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn library_folders_are_found_again_and_do_not_overlap() {
+    let shelf = Shelf::new();
+    let library = &shelf.scratch.library;
+    assert_eq!(library.add_library_folder(&shelf.folder, true, false).unwrap(), shelf.domain);
+    let folders = library.view().unwrap().library_folders().unwrap();
+    assert_eq!(folders.len(), 1);
+    assert!(folders[0].exclude_video && !folders[0].exclude_image);
+    for overlap in [shelf.folder.join("birds"), shelf.scratch.folder.clone(), "here".into()] {
+        let refused = library.add_library_folder(&overlap, false, false);
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{}", overlap.display());
+    }
+}
