@@ -16,7 +16,7 @@ pub mod hashes;
 mod heif;
 pub mod icon;
 pub mod identify;
-mod jpeg;
+pub mod jpeg;
 mod lanczos;
 mod metadata;
 mod ole;
