@@ -202,3 +202,42 @@ impl Random {
         (f64::from(ranks).ln() * uniform).exp() as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Settings;
+    use crate::store::{Options, SetKey};
+
+    fn made(name: &str) -> (std::path::PathBuf, std::sync::Arc<Library>) {
+        let data = std::env::temp_dir().join(format!("diptych-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&data);
+        let store = Options { minimum_free_bytes: 0, ..Options::default() };
+        let zone = jiff::tz::TimeZone::UTC;
+        let library = Library::open(Settings { data: data.clone(), store, zone }).unwrap();
+        library.make_up(MadeUp { files: 300, tags_per_file: 8, seed: 7 }, |_| {}).unwrap();
+        (data, library)
+    }
+
+    #[test]
+    fn a_made_up_library_is_sound_and_the_same_each_time() {
+        let (first_data, first) = made("made-up-a");
+        let (second_data, second) = made("made-up-b");
+        let report = first.check().unwrap();
+        assert_eq!((report.fault_count, report.faults), (0, vec![]));
+        let (one, two) = (first.view().unwrap(), second.view().unwrap());
+        let known = one.snapshot.set(SetKey::Known).unwrap();
+        assert_eq!(known.len(), 300);
+        for id in known {
+            let id = crate::model::ids::ItemId(id);
+            assert_eq!(one.item(id).unwrap(), two.item(id).unwrap());
+            assert_eq!(one.mappings(id).unwrap(), two.mappings(id).unwrap());
+        }
+        assert!(first.make_up(MadeUp { files: 1, tags_per_file: 1, seed: 1 }, |_| {}).is_err());
+        drop((one, two));
+        for (data, library) in [(first_data, first), (second_data, second)] {
+            library.close().unwrap();
+            std::fs::remove_dir_all(data).unwrap();
+        }
+    }
+}
