@@ -9,6 +9,7 @@
 //! `http` and `graphql` are tools of the protocol layers and know no word of the domain.
 //! `tidy` holds the tests that keep it so.
 
+pub mod app;
 pub mod config;
 pub mod console;
 pub mod graphql;

@@ -1,0 +1,100 @@
+//! `diptych serve`: opens the library, opens both doors, and closes all of it in order.
+
+use std::sync::Arc;
+
+use super::{control, keys};
+use crate::config::Config;
+use crate::config::ServeArgs;
+use crate::http::{self, BoxFuture, Failure, Listener, ListenerConfig, Request, Response, Service};
+use crate::hydrus::HydrusDoor;
+use crate::library::{Library, Settings, logs};
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn serve(args: &ServeArgs) -> Result<(), String> {
+    let config = Arc::new(Config::load(args).map_err(|error| error.to_string())?);
+    logs::start(&config.log_level);
+    let library = Library::open(Settings::new(&config)).map_err(|error| match error {
+        crate::library::Error::Store(error) => {
+            format!("{}: {error}; `diptych check --data {0}` examines it", config.data.display())
+        }
+        other => format!("{}: {other}", config.data.display()),
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(usize::try_from(config.limits.concurrency).unwrap_or(512).max(16))
+        .build()
+        .map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(open_doors(&config, &library));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    let closed = library.close().map_err(|error| error.to_string());
+    outcome.and(closed)
+}
+
+async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), String> {
+    let (_trigger, shutdown) = http::shutdown_on_signals().map_err(|error| error.to_string())?;
+    let hydrus = HydrusDoor::new(Arc::clone(library), config).map_err(|error| error.to_string())?;
+    let hydrus = Arc::new(hydrus);
+    let stash = Arc::new(StashDoor);
+    let mut serving = Vec::new();
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    if config.shares_listener() {
+        let listener = bind(config.hydrus_listener()).await?;
+        let address = listener.address();
+        super::tell(&format!("Hydrus Client API on {scheme}://{address}"));
+        super::tell(&format!("Stash GraphQL API on {scheme}://{address}"));
+        let both: Arc<dyn Service> = Arc::new(BothDoors { hydrus, stash });
+        serving.push(tokio::spawn(listener.serve(both, shutdown.clone())));
+    } else {
+        let first = bind(config.hydrus_listener()).await?;
+        let second = bind(config.stash_listener()).await?;
+        super::tell(&format!("Hydrus Client API on {scheme}://{}", first.address()));
+        super::tell(&format!("Stash GraphQL API on {scheme}://{}", second.address()));
+        serving.push(tokio::spawn(first.serve(hydrus, shutdown.clone())));
+        serving.push(tokio::spawn(second.serve(stash, shutdown.clone())));
+    }
+    let first_key = keys::ensure_first(library, config).map_err(|error| error.to_string())?;
+    if let Some(key) = first_key {
+        super::tell(&format!("Access key: {key}"));
+    }
+    let _control = control::listen(config, library)
+        .map_err(|error| format!("{}: {error}", config.data.display()))?;
+    shutdown.wait().await;
+    for door in serving {
+        // A door that panicked has logged it; the other one is closed all the same.
+        let _ = door.await;
+    }
+    Ok(())
+}
+
+async fn bind(listener: ListenerConfig) -> Result<Listener, String> {
+    Listener::bind(listener).await.map_err(|error| error.to_string())
+}
+
+/// One listener for both protocols: the path decides.
+struct BothDoors {
+    hydrus: Arc<HydrusDoor>,
+    stash: Arc<StashDoor>,
+}
+
+impl Service for BothDoors {
+    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        if HydrusDoor::owns(&request.raw_path) {
+            self.hydrus.call(request)
+        } else {
+            self.stash.call(request)
+        }
+    }
+
+    fn failure(&self, failure: Failure) -> Response {
+        self.hydrus.failure(failure)
+    }
+}
+
+/// Stands in until the Stash door opens.
+struct StashDoor;
+
+impl Service for StashDoor {
+    fn call(&self, _: Request) -> BoxFuture<'_, Response> {
+        Box::pin(async { Response::new(http::Status(404)) })
+    }
+}
