@@ -56,7 +56,8 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
     }
     let first_key = keys::ensure_first(library, config).map_err(|error| error.to_string())?;
     if let Some(key) = first_key {
-        super::tell(&format!("Access key: {key}"));
+        let kept = config.data.join("access_key");
+        super::tell(&format!("Access key (kept in {}): {key}", kept.display()));
     }
     let _control = control::listen(config, library)
         .map_err(|error| format!("{}: {error}", config.data.display()))?;
