@@ -14,6 +14,7 @@ use super::error::{Error, Result};
 use super::lifecycle::{add_managed, check_target, local_domains};
 use super::membership::{self, Departure};
 use super::places::{self, Temporary};
+use super::relationships::note_new_file;
 use super::{Library, View};
 use crate::media::{Examined, Refusal, ThumbnailOptions};
 use crate::model::hash::Sha256;
@@ -301,7 +302,8 @@ pub(super) fn admit(
         }
         membership::settle(item, &local, Departure::Deleted, now_ms);
     })?;
-    Ok(item)
+    note_new_file(tx, id)?;
+    Ok(tx.item(id)?.unwrap_or(item))
 }
 
 /// A refusal as it is told to the caller, who knows the file by another name than ours.

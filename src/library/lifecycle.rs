@@ -34,7 +34,7 @@ pub struct Deletion {
 
 /// Bytes that a committed write has given up.
 #[derive(Clone, Debug)]
-enum Bytes {
+pub(super) enum Bytes {
     Blob(Sha256, FileType),
     File(PathBuf),
 }
@@ -242,7 +242,7 @@ fn edit(tx: &mut Tx, items: &[ItemId], change: impl Fn(&mut Item, i64)) -> Resul
     Ok(())
 }
 
-fn delete(tx: &mut Tx, deletion: &Deletion) -> Result<Vec<Bytes>> {
+pub(super) fn delete(tx: &mut Tx, deletion: &Deletion) -> Result<Vec<Bytes>> {
     let local = local_domains(tx)?;
     let physical = deletion.domains.contains(&STORAGE);
     if physical {

@@ -214,7 +214,7 @@ mod tests {
         let _ = std::fs::remove_dir_all(&data);
         let store = Options { minimum_free_bytes: 0, ..Options::default() };
         let zone = jiff::tz::TimeZone::UTC;
-        let library = Library::open(Settings { data: data.clone(), store, zone }).unwrap();
+        let library = Library::open(Settings { store, zone, ..Settings::at(&data) }).unwrap();
         library.make_up(MadeUp { files: 300, tags_per_file: 8, seed: 7 }, |_| {}).unwrap();
         (data, library)
     }

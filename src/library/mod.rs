@@ -6,9 +6,11 @@
 
 mod access;
 pub mod autocomplete;
+mod bones;
 mod cached;
 mod content;
 mod error;
+mod favourites;
 #[cfg(test)]
 mod file_tests;
 pub mod folders;
@@ -17,35 +19,55 @@ mod indexing;
 pub mod jobs;
 mod lexicon;
 mod lifecycle;
+mod lock;
 pub mod logs;
 pub mod made_up;
 mod maintenance;
 pub mod membership;
+mod network;
+mod notes;
 mod options;
+mod pending;
 pub mod places;
+mod popups;
+mod ratings;
 mod relations;
+pub mod relationships;
 mod rules;
 mod scan;
 mod search;
 mod services;
 mod tagging;
 mod tracked;
+#[cfg(test)]
+pub(crate) mod testing;
+mod times;
+mod urls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use access::{AccessKey, AccessKeys, declare_access_key, random_key, revoke_access_key};
+pub use bones::{Amount, Bones};
 pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
 pub use folders::{LibraryFolder, ScanRules};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
 pub use lifecycle::Deletion;
+pub use network::{Approval, Cookie, CookieChange, Header, HeaderChange, second_level_domain};
+pub use notes::{NoteWriting, set_notes};
 pub use options::{Switches, change_switches};
+pub use pending::{PendingTags, is_repository};
+pub use popups::{Popup, PopupChange, PopupKey, PopupStart};
+pub use ratings::{Rating, rate, stars, stored_value};
 pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
 pub use rules::{FileRules, ImportRules, put_import_rules};
 pub use scan::{ScanReport, ScanRequest};
 pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
+pub use times::{CANVASES, TimeOf, set_time};
+pub use urls::{associate_urls, declare_url_class};
 
 use self::cached::Cached;
 use self::indexing::Indexing;
@@ -59,6 +81,7 @@ use crate::media::{Workers, WorkersConfig};
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::item::Item;
+use crate::model::url_class::UrlClasses;
 use crate::store::{self, ChangeKind, CheckReport, Mappings, Read, Snapshot, Store, Tx};
 
 /// What a library needs to know to open.
@@ -134,6 +157,11 @@ pub struct Library {
     perceptual_hashes: Tracked<u64>,
     access: Cached<AccessKeys>,
     switches: Cached<Switches>,
+    url_classes: Cached<UrlClasses>,
+    potentials: Cached<relationships::PotentialPairs>,
+    popups: popups::Popups,
+    /// Closed from outside, until it is opened again.
+    locked: AtomicBool,
 }
 
 impl Library {
@@ -161,6 +189,10 @@ impl Library {
             relations: Cached::new(relations::RELATIONS_CHANGED),
             access: Cached::new(access::ACCESS_CHANGED),
             switches: Cached::new(options::SWITCHES_CHANGED),
+            url_classes: Cached::new(urls::URL_CLASSES_CHANGED),
+            potentials: relationships::cache(),
+            popups: popups::Popups::default(),
+            locked: AtomicBool::new(false),
             indexing,
             perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
         });
@@ -253,7 +285,6 @@ impl Library {
     /// # Errors
     /// When somebody still reads after ten seconds.
     pub fn close(&self) -> Result<()> {
-        self.jobs.shut_down(std::time::Duration::from_secs(10));
         // Without it the next start only has more to replay.
         if let Err(error) = self.indexing.index().flush() {
             tracing::warn!(%error, "the search index was not written");

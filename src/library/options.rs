@@ -26,6 +26,8 @@ pub struct Switches {
     pub cors: bool,
     /// Whether views and viewing times are recorded.
     pub file_viewing_statistics: bool,
+    /// How many bits the looks of potential duplicates may differ in as files arrive.
+    pub potentials_distance_max: u32,
 }
 
 impl Default for Switches {
@@ -35,6 +37,7 @@ impl Default for Switches {
             network_paused: false,
             cors: false,
             file_viewing_statistics: true,
+            potentials_distance_max: 0,
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Item {
     pub created_ms: i64,
     /// Moved by every write through either door.
     pub updated_ms: i64,
+    /// Up to which distance files that look like this one were looked for.
+    pub similar_searched: Option<u8>,
 }
 
 /// A file's current membership in a file domain.

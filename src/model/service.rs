@@ -135,3 +135,11 @@ pub mod builtin {
             .collect()
     }
 }
+
+/// The services that mirror Stash's own ratings; they appear when Stash first sets one.
+pub mod stash {
+    /// A numerical rating of one to five stars, twenty points a star.
+    pub const RATING_KEY: &[u8] = b"stash rating";
+    /// The counter.
+    pub const COUNTER_KEY: &[u8] = b"stash counter";
+}

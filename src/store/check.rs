@@ -7,6 +7,7 @@ use std::path::Path;
 use redb::Database;
 use roaring::RoaringBitmap;
 
+use super::check_relationships::check_relationships;
 use super::codec::{Key, encode};
 use super::columns::{COLUMNS, Column};
 use super::derive;
@@ -36,7 +37,7 @@ pub struct CheckReport {
 const FAULTS_SHOWN: usize = 100;
 
 impl CheckReport {
-    fn fault(&mut self, fault: impl FnOnce() -> String) {
+    pub(super) fn fault(&mut self, fault: impl FnOnce() -> String) {
         self.fault_count += 1;
         if self.faults.len() < FAULTS_SHOWN {
             self.faults.push(fault());
@@ -132,6 +133,7 @@ pub fn check(snapshot: &Snapshot) -> Result<CheckReport> {
     count("facts", found, facts_rows, &mut report);
     check_names(snapshot, &mut report)?;
     check_places(snapshot, &mut report)?;
+    check_relationships(snapshot, &mut report)?;
     Ok(report)
 }
 

@@ -8,6 +8,7 @@
 //! - Readers take a [`Snapshot`] and never wait.
 
 mod check;
+mod check_relationships;
 mod codec;
 mod columns;
 mod derive;
