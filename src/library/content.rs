@@ -126,16 +126,17 @@ fn default_thumbnail(item: &Item) -> ThumbnailContent {
     let kind = item.filetype().unwrap_or(FileType::UNKNOWN);
     let media = item.media.as_ref();
     let size = media.and_then(|media| media.width.zip(media.height));
-    let bytes = if kind.has_thumbnail() {
+    let (bytes, format) = if kind.has_thumbnail() {
         let (width, height) = media::thumbnail_size(size, &ThumbnailOptions::default());
-        media::thumbnail::default_thumbnail(kind, width, height).map(|drawn| drawn.bytes)
+        let drawn = media::thumbnail::default_thumbnail(kind, width, height);
+        drawn.map_or((None, ThumbnailFormat::Png), |drawn| (Some(drawn.bytes), drawn.format))
     } else {
-        media::render::png(&media::icon::icon(kind))
+        (media::render::png(&media::icon::icon(kind)), ThumbnailFormat::Png)
     };
     let name = if item.media.is_some() { kind.ext().trim_start_matches('.') } else { "hydrus" };
     ThumbnailContent {
         bytes: bytes.unwrap_or_default(),
-        mime: ThumbnailFormat::Png.mime(),
+        mime: format.mime(),
         file_name: format!("{}.png", if name.is_empty() { "hydrus" } else { name }),
         is_default: true,
     }

@@ -6,14 +6,22 @@ use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
 
+use super::cached::touch;
 use super::error::{Error, Result};
+use super::jobs::JobContext;
+use super::lifecycle::local_domains;
+use super::membership::{self, Departure};
 use super::places::{bytes_of, path_of};
-use super::services::{Services, declare_service};
+use super::scan::{self, record};
+use super::services::{SERVICES_CHANGED, Services, declare_service};
 use super::{Library, View};
-use crate::model::ids::ServiceId;
+use crate::model::ids::{ItemId, ServiceId};
+use crate::model::place::PlaceKind;
 use crate::model::service::{Service, ServiceKind};
-use crate::store::{DocumentKind, Read as _};
+use crate::store::{DocumentKind, Read as _, SERVICES, SetKey, Tx};
 
+/// Files in one transaction.
+const BATCH: usize = 32;
 const SCAN_RULES: &str = "scan_rules";
 
 /// A library folder.
@@ -216,6 +224,52 @@ impl Library {
         })
     }
 
+    /// Ends a library folder. Its files leave the library without a record; nothing on the disk
+    /// changes. They come back, with ids and tags, when the folder is added and scanned again.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the domain mirrors no folder; [`Error::Conflict`] when it was
+    /// cancelled or files came in meanwhile.
+    pub fn remove_library_folder(
+        self: &std::sync::Arc<Self>,
+        domain: ServiceId,
+        context: &JobContext,
+    ) -> Result<()> {
+        let view = self.view()?;
+        let folder = view.library_folders()?.into_iter().find(|folder| folder.domain == domain);
+        let folder = folder.ok_or_else(|| Error::missing("library folder", domain))?;
+        let mut folders = scan::folders_below(&view, &folder.path)?;
+        folders.retain(|(_, path)| path_of(path).starts_with(&folder.path));
+        let mut places = Vec::new();
+        for (below, _) in &folders {
+            for (id, place) in scan::places_in(&view, *below)? {
+                if let PlaceKind::Path { path, .. } = place.kind {
+                    places.push((id, path));
+                }
+            }
+        }
+        let recorded: Vec<u32> = view.snapshot.set(SetKey::Deleted(domain))?.iter().collect();
+        drop(view);
+        for (done, batch) in places.chunks(BATCH).enumerate() {
+            if context.is_cancelled() {
+                return Err(Error::Conflict("the job was stopped".to_owned()));
+            }
+            let batch = batch.to_vec();
+            self.write(move |tx| record::vanish(tx, &batch))?;
+            context.progress((done + 1) * BATCH, places.len());
+        }
+        folders.sort_by_key(|(_, path)| std::cmp::Reverse(path.len()));
+        for batch in folders.chunks(BATCH) {
+            let batch = batch.to_vec();
+            self.write(move |tx| record::remove_folders(tx, &batch))?;
+        }
+        for batch in recorded.chunks(BATCH) {
+            let batch = batch.to_vec();
+            self.write(move |tx| forget_records(tx, &batch, domain))?;
+        }
+        self.write(move |tx| remove_domain(tx, domain))
+    }
+
     /// Replaces the rules of scans.
     ///
     /// # Errors
@@ -223,6 +277,28 @@ impl Library {
     pub fn set_scan_rules(&self, rules: ScanRules) -> Result<()> {
         self.write(move |tx| Ok(tx.put_document(DocumentKind::Option, SCAN_RULES, &rules)?))
     }
+}
+
+/// Drops the deletion records of a domain that is about to go.
+fn forget_records(tx: &mut Tx, items: &[u32], domain: ServiceId) -> Result<()> {
+    let local = local_domains(tx)?;
+    let now_ms = tx.now_ms();
+    for id in items {
+        tx.edit_item(ItemId(*id), |item| {
+            item.deletions.retain(|record| record.service != domain);
+            membership::settle(item, &local, Departure::Deleted, now_ms);
+        })?;
+    }
+    Ok(())
+}
+
+fn remove_domain(tx: &mut Tx, domain: ServiceId) -> Result<()> {
+    if !tx.set(SetKey::Domain(domain))?.is_empty() {
+        return Err(Error::Conflict("files came into the library folder meanwhile".to_owned()));
+    }
+    tx.remove(&SERVICES, &domain);
+    tx.remove_document(DocumentKind::Option, &document_name(domain));
+    Ok(touch(tx, SERVICES_CHANGED)?)
 }
 
 #[cfg(test)]

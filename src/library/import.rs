@@ -23,7 +23,7 @@ use crate::model::item::Item;
 use crate::model::media::MediaInfo;
 use crate::model::service::builtin::{COMBINED_LOCAL, MY_FILES, STORAGE, TRASH};
 use crate::model::time::{date_and_time, human_age, now_ms};
-use crate::store::{Read as _, Tx};
+use crate::store::Tx;
 
 /// Where the bytes to import are.
 #[derive(Clone, Debug)]
@@ -239,17 +239,13 @@ impl Library {
         match recognised.status {
             FileStatus::Unknown => return Ok(None),
             FileStatus::Held if content_at(&view, id, &item)?.is_none() => {
+                // Gone from a library folder, as the next scan will find: a new import.
+                if !places::is_managed(&view.snapshot, id)? {
+                    return Ok(None);
+                }
                 // Recorded, but gone from the disk: here are the bytes again.
                 let Some(media) = item.media.as_ref() else { return Ok(None) };
                 self.blobs.keep(file, sha256, media.filetype)?;
-                if !places::is_managed(&view.snapshot, id)? {
-                    drop(view);
-                    self.write(move |tx| match tx.item(id)? {
-                        Some(item) => add_managed(tx, id, &item),
-                        None => Ok(()),
-                    })?;
-                    recognised = self.view()?.recognised(&item, "file");
-                }
                 let late = "file recognised by database:";
                 recognised.note = recognised.note.replacen("file recognised:", late, 1);
             }

@@ -10,6 +10,7 @@ use super::error::{Error, Result};
 use super::membership::{self, Departure, LocalDomains};
 use super::places::{self, add_place, path_of, places_of, remove_if_there, remove_place};
 use super::rules::file_rules;
+use super::scan::record::places_changed;
 use super::services::Services;
 use super::{Library, View};
 use crate::model::filetype::FileType;
@@ -63,6 +64,38 @@ impl Library {
     pub fn delete(&self, deletion: Deletion) -> Result<()> {
         let freed = self.write(move |tx| delete(tx, &deletion))?;
         self.remove_bytes(freed)
+    }
+
+    /// Destroys items as Stash means it. With `delete_file` they are physically deleted, bytes in
+    /// library folders included, and remembered. Without, uploads go to the trash, and files of
+    /// library folders only leave the library: the next scan brings them back.
+    ///
+    /// # Errors
+    /// As [`Library::delete_files`].
+    pub fn destroy(&self, items: Vec<ItemId>, delete_file: bool) -> Result<()> {
+        let reason = Some("Deleted via Stash API.".to_owned());
+        if delete_file {
+            let domains = vec![STORAGE];
+            return self.delete(Deletion { items, domains, reason, folder_bytes: true });
+        }
+        self.write(move |tx| {
+            for id in &items {
+                for (place_id, place) in places_of(tx, *id)? {
+                    if let PlaceKind::Path { .. } = place.kind {
+                        remove_place(tx, place_id)?;
+                    }
+                }
+                places_changed(tx, *id)?;
+            }
+            let mut left = Vec::new();
+            for id in &items {
+                if tx.item(*id)?.is_some_and(|item| item.is_in(COMBINED_LOCAL)) {
+                    left.push(*id);
+                }
+            }
+            let (domains, reason) = (vec![COMBINED_LOCAL], reason.clone());
+            delete(tx, &Deletion { items: left, domains, reason, folder_bytes: false }).map(drop)
+        })
     }
 
     /// Removes bytes whose items gave them up, unless somebody brought them back meanwhile.

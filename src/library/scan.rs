@@ -5,7 +5,8 @@
 //! ([`walk`]), compares each folder with what is known, has new and changed files examined by
 //! several threads, and writes in small batches ([`record`]), so that other writes hardly wait.
 
-mod record;
+mod clean;
+pub(super) mod record;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -415,7 +416,10 @@ fn places_below(view: &View, folder: &Path) -> Result<KnownPlaces> {
         .collect())
 }
 
-fn places_in(view: &View, folder: FolderId) -> Result<Vec<(PlaceId, crate::model::place::Place)>> {
+pub(super) fn places_in(
+    view: &View,
+    folder: FolderId,
+) -> Result<Vec<(PlaceId, crate::model::place::Place)>> {
     let mut places = Vec::new();
     for ((_, id), ()) in view.snapshot.with_prefix(&PLACES_BY_FOLDER, &folder.0.to_be_bytes())? {
         places.extend(view.snapshot.get(&PLACES, &id)?.map(|place| (id, place)));
@@ -424,7 +428,7 @@ fn places_in(view: &View, folder: FolderId) -> Result<Vec<(PlaceId, crate::model
 }
 
 /// The folder at a path, and all below; for a file the folder it is in.
-fn folders_below(view: &View, scope: &Path) -> Result<Vec<(FolderId, Vec<u8>)>> {
+pub(super) fn folders_below(view: &View, scope: &Path) -> Result<Vec<(FolderId, Vec<u8>)>> {
     let snapshot = &view.snapshot;
     let mut folders = Vec::new();
     for (path, id) in snapshot.with_prefix(&FOLDER_BY_PATH, &bytes_of(scope))? {

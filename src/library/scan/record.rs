@@ -202,7 +202,7 @@ fn join_object(tx: &mut Tx, id: ItemId, old: ItemId) -> Result<()> {
 }
 
 /// Removes places whose files are gone; returns how many.
-pub(super) fn vanish(tx: &mut Tx, gone: &[(PlaceId, Vec<u8>)]) -> Result<usize> {
+pub(in crate::library) fn vanish(tx: &mut Tx, gone: &[(PlaceId, Vec<u8>)]) -> Result<usize> {
     let mut count = 0;
     for (id, at) in gone {
         let Some(place) = tx.get(&PLACES, id)? else { continue };
@@ -218,7 +218,7 @@ pub(super) fn vanish(tx: &mut Tx, gone: &[(PlaceId, Vec<u8>)]) -> Result<usize> 
 }
 
 /// Removes folders that are gone, unless a place is still in one.
-pub(super) fn remove_folders(tx: &mut Tx, gone: &[(FolderId, Vec<u8>)]) -> Result<()> {
+pub(in crate::library) fn remove_folders(tx: &mut Tx, gone: &[(FolderId, Vec<u8>)]) -> Result<()> {
     for (id, path) in gone {
         if tx.with_prefix(&PLACES_BY_FOLDER, &id.0.to_be_bytes())?.is_empty() {
             tx.remove(&FOLDERS, id);
@@ -230,7 +230,7 @@ pub(super) fn remove_folders(tx: &mut Tx, gone: &[(FolderId, Vec<u8>)]) -> Resul
 
 /// Brings an item's memberships in line with its places: out of the domains of library folders that
 /// have no file of it any more, and out of the storage with its last place.
-pub(super) fn places_changed(tx: &mut Tx, id: ItemId) -> Result<()> {
+pub(in crate::library) fn places_changed(tx: &mut Tx, id: ItemId) -> Result<()> {
     let Some(item) = tx.item(id)? else { return Ok(()) };
     let places = places_of(tx, id)?;
     let mut mirrored = BTreeSet::new();
@@ -254,7 +254,8 @@ pub(super) fn places_changed(tx: &mut Tx, id: ItemId) -> Result<()> {
                 membership::leave(&mut changed, domain);
             }
         }
-        membership::settle(&mut changed, &local, Departure::Vanished, now_ms);
+        // A blob of its own that was deleted from all other domains now is in the trash.
+        membership::settle(&mut changed, &local, Departure::Deleted, now_ms);
     }
     if changed != item {
         changed.updated_ms = now_ms;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::library::file_tests::{Scratch, fixture};
-use crate::library::{ImportRequest, Source};
+use crate::library::{ImportRequest, ScanRules, Source};
 use crate::model::ids::ServiceId;
-use crate::model::service::builtin::{COMBINED_LOCAL, MY_FILES, STORAGE};
+use crate::model::service::builtin::{COMBINED_LOCAL, MY_FILES, STORAGE, TRASH};
 use crate::store::{self, Mappings, Status};
 
 const PICTURE: &str = "a03_grad_320x240_q85.jpg";
@@ -238,4 +238,67 @@ fn library_folders_are_found_again_and_do_not_overlap() {
         let refused = library.add_library_folder(&overlap, false, false);
         assert!(matches!(refused, Err(Error::Invalid(_))), "{}", overlap.display());
     }
+}
+
+#[test]
+fn cleaning_takes_out_what_is_gone_or_no_longer_accepted() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.put("birds/two.png", "b01_shapes_800x600.png");
+    shelf.scan();
+    let (_, id) = shelf.place("birds/two.png").unwrap();
+    let library = &shelf.scratch.library;
+    let clean = |dry_run| library.clean(&[], dry_run, &JobContext::detached()).unwrap();
+    assert_eq!(clean(false), Vec::<PathBuf>::new());
+    fs::remove_file(shelf.folder.join("one.jpg")).unwrap();
+    let png = |text: &str| vec![text.to_owned()];
+    let rules = ScanRules { image_extensions: png("jpg"), ..ScanRules::default() };
+    library.set_scan_rules(rules).unwrap();
+    let flagged = [shelf.folder.join("one.jpg"), shelf.folder.join("birds/two.png")];
+    let is_flagged =
+        |found: Vec<PathBuf>| found.len() == 2 && found.iter().all(|path| flagged.contains(path));
+    assert!(is_flagged(clean(true)));
+    assert!(shelf.is_in(id));
+    assert!(is_flagged(clean(false)));
+    assert!(!shelf.is_in(id) && shelf.folder.join("birds/two.png").exists());
+}
+
+#[test]
+fn destroying_without_the_file_lasts_until_the_next_scan_and_with_it_for_good() {
+    let shelf = Shelf::new();
+    shelf.put("one.jpg", PICTURE);
+    shelf.scan();
+    let (_, id) = shelf.place("one.jpg").unwrap();
+    let upload = shelf.scratch.import(OTHER).item.unwrap();
+    let library = &shelf.scratch.library;
+    library.destroy(vec![id, upload], false).unwrap();
+    let item = shelf.scratch.item(id);
+    assert_eq!((item.domains.len(), item.deletions.len()), (0, 0));
+    assert!(shelf.scratch.item(upload).is_in(TRASH));
+    assert_eq!(counts(&shelf.scan()), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(shelf.place("one.jpg").unwrap().1, id);
+    library.destroy(vec![id], true).unwrap();
+    assert!(!shelf.folder.join("one.jpg").exists());
+    shelf.put("one.jpg", PICTURE);
+    assert_eq!(counts(&shelf.scan()), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_removed_library_folder_takes_its_files_along_and_comes_back_with_them() {
+    let shelf = Shelf::new();
+    shelf.put("birds/one.jpg", PICTURE);
+    shelf.put("two.jpg", OTHER);
+    shelf.scan();
+    let (_, id) = shelf.place("birds/one.jpg").unwrap();
+    let (_, deleted) = shelf.place("two.jpg").unwrap();
+    let library = &shelf.scratch.library;
+    library.delete_files(vec![deleted], vec![COMBINED_LOCAL], None).unwrap();
+    library.remove_library_folder(shelf.domain, &JobContext::detached()).unwrap();
+    assert_eq!(library.view().unwrap().library_folders().unwrap(), []);
+    assert_eq!(shelf.scratch.item(id).domains, []);
+    assert!(shelf.scratch.item(deleted).deletion(shelf.domain).is_none());
+    shelf.scan();
+    let domain = library.add_library_folder(&shelf.folder, false, false).unwrap();
+    shelf.scan();
+    assert!(shelf.scratch.item(id).is_in(domain));
 }
