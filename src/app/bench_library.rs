@@ -33,7 +33,7 @@ pub(super) fn run(args: &BenchLibraryArgs) -> Result<(), String> {
     let started = Instant::now();
     let mut progress = Progress::new("bench-library");
     let what = MadeUp { files: args.files, tags_per_file: args.tags_per_file, seed: args.seed };
-    let outcome = library.make_up(what, |done| progress.at(done.into(), args.files.into()));
+    let outcome = library.make_up(what, |done| progress.done(done.into(), args.files.into(), ""));
     let seconds = started.elapsed().as_secs_f64();
     progress.finish(&format!("{} files in {seconds:.1} s", args.files));
     library.close().map_err(|error| error.to_string())?;

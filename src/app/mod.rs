@@ -55,6 +55,13 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Scan the library folders, or only these paths inside them
+    Scan {
+        /// Paths; all library folders when none is given
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        at: At,
+    },
     /// Succeed when the server answers
     Healthcheck {
         #[command(flatten)]
@@ -138,6 +145,11 @@ fn other(command: Command) -> Result<(), String> {
             verbs::run(&at.config()?, Verb::Backup { file })
         }
         Command::Keys { action, at } => verbs::run(&at.config()?, action.into()),
+        Command::Scan { paths, at } => {
+            let paths = paths.iter().map(std::path::absolute).collect::<Result<_, _>>();
+            let paths = paths.map_err(|error| error.to_string())?;
+            verbs::run(&at.config()?, Verb::Scan { paths })
+        }
         Command::Healthcheck { at } => control::ask(&at.config()?, &Verb::Health)
             .unwrap_or_else(|| Err("no server runs on this data folder".to_owned())),
         Command::BenchLibrary(args) => bench_library::run(&args),

@@ -1,13 +1,15 @@
 //! `diptych serve`: opens the library, opens both doors, and closes all of it in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{control, keys};
+use super::progress::Progress;
+use super::{control, keys, verbs};
 use crate::config::Config;
 use crate::config::ServeArgs;
 use crate::http::{self, BoxFuture, Failure, Listener, ListenerConfig, Request, Response, Service};
 use crate::hydrus::HydrusDoor;
-use crate::library::{Library, Settings, logs};
+use crate::library::{Error, Library, ScanRequest, Settings, logs};
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(args: &ServeArgs) -> Result<(), String> {
@@ -54,11 +56,15 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
     }
     let first_key = keys::ensure_first(library, config).map_err(|error| error.to_string())?;
     if let Some(key) = first_key {
-        super::tell(&format!("Access key: {key}"));
+        let kept = config.data.join("access_key");
+        super::tell(&format!("Access key (kept in {}): {key}", kept.display()));
     }
     let _control = control::listen(config, library)
         .map_err(|error| format!("{}: {error}", config.data.display()))?;
+    take_in_folders(config, library)?;
+    let upkeep = tokio::spawn(keep_up(Arc::clone(library)));
     shutdown.wait().await;
+    upkeep.abort();
     for door in serving {
         // A door that panicked has logged it; the other one is closed all the same.
         let _ = door.await;
@@ -68,6 +74,41 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
 
 async fn bind(listener: ListenerConfig) -> Result<Listener, String> {
     Listener::bind(listener).await.map_err(|error| error.to_string())
+}
+
+/// How often the trash is emptied and blobs are swept.
+const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
+
+async fn keep_up(library: Arc<Library>) {
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
+        library.queue_maintenance();
+    }
+}
+
+/// Adds the folders named at the start and scans them in the background.
+fn take_in_folders(config: &Config, library: &Arc<Library>) -> Result<(), String> {
+    if config.library.folders.is_empty() {
+        return Ok(());
+    }
+    for folder in &config.library.folders {
+        std::path::absolute(folder)
+            .map_err(|error| Error::File { context: String::new(), error })
+            .and_then(|path| library.add_library_folder(&path, false, false))
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let job = verbs::queue_scan(library, ScanRequest::default());
+    let library = Arc::clone(library);
+    let watch = move || {
+        let mut progress = Progress::new("scan");
+        let ended = verbs::follow(&library, job, &mut |job| progress.at(job));
+        progress.finish(&ended.unwrap_or_else(|reason| reason));
+    };
+    std::thread::Builder::new()
+        .name("scan-progress".to_owned())
+        .spawn(watch)
+        .map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 /// One listener for both protocols: the path decides.

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{control, keys};
 use crate::config::Config;
-use crate::library::{Library, Settings};
+use crate::library::jobs::{Job, JobStatus};
+use crate::library::{Library, ScanRequest, Settings};
 
 /// One command, as it crosses the control socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,7 @@ pub enum Verb {
     KeysCreate { name: String, permissions: Option<Vec<u8>> },
     KeysList,
     KeysRevoke { key: String },
+    Scan { paths: Vec<PathBuf> },
 }
 
 /// Performs a verb in the running server, or here when none runs.
@@ -58,8 +61,44 @@ pub(super) fn perform(
         Verb::KeysRevoke { key } => keys::revoke(library, &key).map(|key| {
             tell(&format!("revoked: {key}"));
         }),
+        Verb::Scan { paths } => {
+            let job = queue_scan(library, ScanRequest { paths, ..ScanRequest::default() });
+            tell(&format!("scan: {}", follow(library, job, &mut |_| {})?));
+            return Ok(());
+        }
     };
     outcome.map_err(|error| error.to_string())
+}
+
+/// Queues a scan.
+pub(super) fn queue_scan(library: &Arc<Library>, request: ScanRequest) -> u64 {
+    let scanned = Arc::clone(library);
+    library.jobs().add("Scanning...", move |context| {
+        let report = scanned.scan(&request, context).map_err(|error| error.to_string())?;
+        if report.failed > 0 {
+            tracing::warn!(report.failed, "files could not be taken in");
+        }
+        Ok(())
+    })
+}
+
+/// Waits for a job; tells how it stands meanwhile and how it ended.
+pub(super) fn follow(
+    library: &Arc<Library>,
+    job: u64,
+    each: &mut dyn FnMut(&Job),
+) -> Result<String, String> {
+    loop {
+        let job = library.jobs().wait(job, Duration::from_millis(500));
+        let job = job.ok_or("the job is not known any more")?;
+        each(&job);
+        match job.status {
+            JobStatus::Ready | JobStatus::Running | JobStatus::Stopping => {}
+            JobStatus::Finished => return Ok("finished".to_owned()),
+            JobStatus::Cancelled => return Ok("cancelled".to_owned()),
+            JobStatus::Failed => return Err(job.error.unwrap_or_else(|| "failed".to_owned())),
+        }
+    }
 }
 
 fn check(library: &Arc<Library>, tell: &mut dyn FnMut(&str)) -> Result<(), String> {

@@ -79,7 +79,7 @@ impl From<Error> for Rejection {
             Error::Missing { .. } => Rejection::not_found(message),
             Error::Invalid(_) => Rejection::bad_request(message),
             Error::Conflict(_) => Rejection::conflict(message),
-            Error::Busy => Rejection::busy(),
+            Error::Busy | Error::InUse => Rejection::busy(),
             Error::Full(_) => Rejection::full(message),
             Error::File { .. } | Error::Store(_) => {
                 tracing::error!(error = %message, "a request failed");

@@ -17,6 +17,9 @@ pub enum Error {
     /// The library is locked or closing.
     #[error("the library is closed for the moment")]
     Busy,
+    /// Another process holds the data folder.
+    #[error("another process has this library open")]
+    InUse,
     /// The disk has less room than configured, nothing was written.
     #[error("{0}")]
     Full(String),
@@ -43,6 +46,7 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         match error {
+            store::Error::AlreadyOpen => Error::InUse,
             store::Error::Closed => Error::Busy,
             full @ store::Error::Full { .. } => Error::Full(full.to_string()),
             other => Error::Store(other),

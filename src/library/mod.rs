@@ -285,6 +285,7 @@ impl Library {
     /// # Errors
     /// When somebody still reads after ten seconds.
     pub fn close(&self) -> Result<()> {
+        self.jobs.shut_down(std::time::Duration::from_secs(10));
         // Without it the next start only has more to replay.
         if let Err(error) = self.indexing.index().flush() {
             tracing::warn!(%error, "the search index was not written");
