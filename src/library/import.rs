@@ -23,7 +23,7 @@ use crate::model::item::Item;
 use crate::model::media::MediaInfo;
 use crate::model::service::builtin::{COMBINED_LOCAL, MY_FILES, STORAGE, TRASH};
 use crate::model::time::{date_and_time, human_age, now_ms};
-use crate::store::Tx;
+use crate::store::{Read as _, Tx};
 
 /// Where the bytes to import are.
 #[derive(Clone, Debug)]
