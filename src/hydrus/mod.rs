@@ -29,15 +29,20 @@
 //! doors need is a verb of the library.
 
 pub mod access;
+pub mod add_files;
+pub mod add_tags;
 pub mod answer;
 pub mod context;
 pub mod door;
 pub mod endpoint;
 pub mod error;
+pub mod get_files;
 pub mod json;
 pub mod memory;
 pub mod params;
 pub mod routes;
 pub mod services;
+pub mod terms;
+pub mod urls;
 
 pub use door::HydrusDoor;

@@ -35,6 +35,14 @@ pub struct ThumbnailContent {
     pub is_default: bool,
 }
 
+impl ThumbnailContent {
+    /// The picture of files of which nothing is known.
+    #[must_use]
+    pub fn unknown() -> ThumbnailContent {
+        default_thumbnail(&Item::default())
+    }
+}
+
 /// The bytes of an item; `None` when it is not held or its bytes are not where they should be.
 pub(super) fn content_at(view: &View, id: ItemId, item: &Item) -> Result<Option<Content>> {
     let (Some(sha256), Some(media), true) = (item.sha256, &item.media, is_held(item)) else {

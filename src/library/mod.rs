@@ -5,6 +5,7 @@
 //! own words into these and never touch the store.
 
 mod access;
+mod apply;
 pub mod autocomplete;
 mod bones;
 mod cached;
@@ -14,6 +15,7 @@ mod favourites;
 #[cfg(test)]
 mod file_tests;
 pub mod folders;
+mod hashes;
 mod import;
 mod indexing;
 pub mod jobs;
@@ -38,21 +40,24 @@ mod scan;
 mod search;
 mod services;
 mod tagging;
-mod tracked;
 #[cfg(test)]
 pub(crate) mod testing;
 mod times;
+mod tracked;
 mod urls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::media::{RenderFormat, RenderRequest, Rendered};
 pub use access::{AccessKey, AccessKeys, declare_access_key, random_key, revoke_access_key};
+pub use apply::{Applied, Declaration};
 pub use bones::{Amount, Bones};
 pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
 pub use folders::{LibraryFolder, ScanRules};
+pub use hashes::{ContentHashes, ServiceTags};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
 pub use lifecycle::Deletion;
 pub use network::{Approval, Cookie, CookieChange, Header, HeaderChange, second_level_domain};

@@ -106,6 +106,12 @@ impl Blobs {
         self.place.temp()
     }
 
+    /// The folder below which all blobs and thumbnails are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.place.root()
+    }
+
     /// Where the bytes of a content are, or would be.
     #[must_use]
     pub fn file_path(&self, sha256: Sha256, filetype: FileType) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Endpoints without a folder: versions, keys, sessions, services, and the admin call.
 
 pub mod api_version;
+pub mod apply;
 pub mod client_info;
 pub mod get_service;
 pub mod get_service_rating_svg;

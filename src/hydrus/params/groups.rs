@@ -98,7 +98,7 @@ impl Params {
 }
 
 /// The hash of these bytes, which must be 32.
-pub(in crate::hydrus) fn sha256(bytes: &[u8]) -> Result<Sha256, Rejection> {
+fn sha256(bytes: &[u8]) -> Result<Sha256, Rejection> {
     <[u8; 32]>::try_from(bytes).map(Sha256).map_err(|_| wrong_length("sha256", 32, bytes))
 }
 
@@ -172,22 +172,25 @@ impl Context {
         Ok(self.library().items_for(hashes)?)
     }
 
-    /// The file of the group [`FILE`], which a restricted key must have found in its last search.
+    /// The file of the group [`FILE`], if it is known. A restricted key must have found it in its
+    /// last search, and cannot name it by hash.
     ///
     /// # Errors
-    /// 400 without any, 404 for an unknown one, 403 when the key may not see it.
-    pub fn file(&self, params: &Params) -> Result<NamedFile, Rejection> {
+    /// 400 without any, 403 when the key may not see it.
+    pub fn file(&self, params: &Params) -> Result<Option<ItemId>, Rejection> {
+        let view = self.view()?;
         if let Some(id) = params.integer("file_id")? {
-            let id = item_id(id)?;
+            let Ok(id) = u32::try_from(id).map(ItemId) else { return Ok(None) };
             self.check_seen(&[id])?;
-            return Ok(NamedFile { hash: hash_of(self.view()?, id)?, id: Some(id) });
+            return Ok(hash_of(view, id).ok().map(|_| id));
         }
         let Some(bytes) = params.hex("hash")? else {
             return Err(Rejection::bad_request("Please include a file_id or hash parameter!"));
         };
-        let hash = sha256(&bytes)?;
         self.check_sees_all()?;
-        Ok(NamedFile { hash, id: self.view()?.item_by_sha256(hash)? })
+        // Of another length: the hash of nothing.
+        let Ok(hash) = sha256(&bytes) else { return Ok(None) };
+        Ok(view.item_by_sha256(hash)?)
     }
 
     /// The domains of the group [`FILE_DOMAIN`]; `default` if none is named.

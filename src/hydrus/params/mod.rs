@@ -12,6 +12,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
+pub(in crate::hydrus) use groups::wrong_length;
 pub use groups::{
     FILE, FILE_DOMAIN, FILES, FileName, NamedFile, TAG_SERVICE, WRITE_FILE_DOMAIN, service_by_name,
 };
@@ -55,6 +56,12 @@ impl Params {
             || [names::ACCESS_KEY, names::SESSION_KEY].contains(&name);
         debug_assert!(is_declared, "{} does not declare {name}", self.endpoint.path);
         self.values.get(name).filter(|value| !value.is_null())
+    }
+
+    /// All of them, as they came.
+    #[must_use]
+    pub fn all(&self) -> &Map<String, Value> {
+        &self.values
     }
 
     /// Whether the parameter is there.

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::RoaringBitmap;
 
 use super::{RELATIONSHIPS_CHANGED, groups};
+use crate::library::View;
 use crate::library::cached::Cached;
 use crate::library::error::Result;
-use crate::library::View;
 use crate::model::ids::{GroupId, ItemId};
 use crate::model::item::Item;
 use crate::model::query::{FileDomains, SearchRequest};

@@ -1,0 +1,22 @@
+//! `POST /add_files/migrate_files`: copies files into further local file domains.
+
+use super::ACCESS;
+use crate::hydrus::answer::Answer;
+use crate::hydrus::context::Context;
+use crate::hydrus::endpoint::Endpoint;
+use crate::hydrus::error::Rejection;
+use crate::hydrus::params::{FILES, Params, WRITE_FILE_DOMAIN};
+
+/// The row of the table.
+pub const ENDPOINT: Endpoint =
+    Endpoint::post("/add_files/migrate_files", ACCESS, &[FILES, WRITE_FILE_DOMAIN], call);
+
+fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
+    let domains = context.named_domains(params)?;
+    if domains.is_empty() {
+        let sentence = "Please name at least one local file domain to copy the files into!";
+        return Err(Rejection::bad_request(sentence));
+    }
+    context.library().migrate_files(context.files_to_write(params)?, domains)?;
+    Ok(Answer::Empty)
+}

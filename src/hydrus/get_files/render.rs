@@ -1,0 +1,71 @@
+//! `GET /get_files/render`: a picture drawn anew, as a viewer would show it.
+
+use super::ACCESS;
+use crate::http::FileAnswer;
+use crate::hydrus::answer::{Answer, FILE_AGE_S};
+use crate::hydrus::context::Context;
+use crate::hydrus::endpoint::{Endpoint, Param, optional};
+use crate::hydrus::error::Rejection;
+use crate::hydrus::params::{FILE, Params};
+use crate::library::{RenderFormat, RenderRequest};
+use crate::model::filetype::FileType;
+
+/// The row of the table.
+pub const ENDPOINT: Endpoint = Endpoint::get("/get_files/render", ACCESS, &[FILE, PARAMS], call);
+
+const PARAMS: &[Param] = &[
+    optional("download", "boolean", "whether browsers should save it rather than show it; false"),
+    optional("render_format", "integer", "1 jpeg, 2 png, 33 webp; ugoiras 23 apng, 83 webp"),
+    optional("render_quality", "integer", "png 0 to 9, others 1 to 100; png 1, others 80"),
+    optional("width", "integer", "only together with height"),
+    optional("height", "integer", "only together with width"),
+];
+
+fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
+    let no_picture = || Rejection::bad_request("Requested file is not an image!");
+    let is_download = params.flag("download", false)?;
+    let id = context.file(params)?.ok_or_else(no_picture)?;
+    let view = context.view()?;
+    let item = view.item(id)?.ok_or_else(no_picture)?;
+    let filetype = item.filetype().filter(|filetype| filetype.is_renderable());
+    let is_ugoira = filetype.ok_or_else(no_picture)? == FileType::UGOIRA;
+    let request = RenderRequest {
+        format: Some(format(params.integer("render_format")?, is_ugoira)?),
+        quality: params
+            .integer("render_quality")?
+            .map(|quality| u8::try_from(quality.clamp(0, 101)).unwrap_or(u8::MAX)),
+        size: size(params)?,
+    };
+    let content = super::content(context, params)?;
+    let drawn = context.library().render(&content.path, &request)?;
+    let extension = match drawn.format {
+        RenderFormat::Png | RenderFormat::Apng => "png",
+        RenderFormat::Jpeg => "jpg",
+        RenderFormat::Webp => "webp",
+    };
+    let file = FileAnswer::of_bytes(drawn.bytes, drawn.format.mime());
+    let name = format!("{}.{extension}", content.sha256);
+    Ok(Answer::file(file).named(name, is_download).for_seconds(FILE_AGE_S))
+}
+
+fn format(number: Option<i64>, is_ugoira: bool) -> Result<RenderFormat, Rejection> {
+    match (number, is_ugoira) {
+        (None | Some(2), false) => Ok(RenderFormat::Png),
+        (Some(1), false) => Ok(RenderFormat::Jpeg),
+        (Some(33), false) | (Some(83), true) => Ok(RenderFormat::Webp),
+        (None | Some(23), true) => Ok(RenderFormat::Apng),
+        _ => Err(Rejection::bad_request("Invalid render format!")),
+    }
+}
+
+fn size(params: &Params) -> Result<Option<(u32, u32)>, Rejection> {
+    let (width, height) = (params.integer("width")?, params.integer("height")?);
+    let (Some(width), Some(height)) = (width, height) else { return Ok(None) };
+    let side = |side: i64, name: &str| {
+        if side < 1 {
+            return Err(Rejection::bad_request(format!("The {name} must be at least 1!")));
+        }
+        Ok(u32::try_from(side).unwrap_or(u32::MAX))
+    };
+    Ok(Some((side(width, "width")?, side(height, "height")?)))
+}

@@ -1,0 +1,73 @@
+//! Search terms of a request: understood with the names of the library's services, and checked
+//! against the rules of the caller's key.
+
+use serde_json::Value;
+
+use super::context::Context;
+use super::error::Rejection;
+use crate::library::View;
+use crate::model::predicate::RatingKind;
+use crate::model::query::Term;
+use crate::model::service::{Service, ServiceKind, builtin};
+use crate::model::system_predicate::{NamedService, ParseContext, RatingService};
+use crate::model::terms::{parse, permit};
+use crate::model::time::now_ms;
+
+impl Context {
+    /// Reads a list of terms that this caller may search for.
+    ///
+    /// # Errors
+    /// 400 for terms without a meaning, 403 for those that the key does not permit.
+    pub fn search_terms(&self, terms: &[Value]) -> Result<Vec<Term>, Rejection> {
+        let invalid = |error: crate::model::terms::InvalidTerm| error.to_string();
+        let terms = parse(terms, &parse_context(self.view()?)?);
+        let terms = terms.map_err(|error| Rejection::bad_request(invalid(error)))?;
+        if let Some(caller) = self.caller().filter(|caller| caller.is_restricted()) {
+            permit(&terms, &caller.access.filter)
+                .map_err(|refusal| Rejection::forbidden(refusal.to_string()))?;
+        }
+        Ok(terms)
+    }
+}
+
+/// What the text of a system predicate may name.
+///
+/// # Errors
+/// When reading fails.
+pub fn parse_context(view: &View) -> Result<ParseContext, Rejection> {
+    let services = view.services();
+    let named = |of_kind: fn(ServiceKind) -> bool| {
+        let fitting = services.iter().filter(|(_, service)| of_kind(service.kind));
+        fitting.map(|(id, service)| NamedService { id, name: service.name.clone() }).collect()
+    };
+    let ratings = services.iter().filter(|(_, service)| service.kind.is_rating());
+    Ok(ParseContext {
+        now_ms: now_ms(),
+        zone: view.library().settings().zone.clone(),
+        rating_services: ratings
+            .map(|(id, service)| RatingService {
+                id,
+                name: service.name.clone(),
+                kind: rating_kind(service),
+            })
+            .collect(),
+        tag_services: {
+            let mut services: Vec<NamedService> = named(ServiceKind::holds_tags);
+            let name = "all known tags".to_owned();
+            services.push(NamedService { id: builtin::ALL_KNOWN_TAGS, name });
+            services
+        },
+        file_services: named(ServiceKind::holds_files),
+        url_classes: view.url_classes()?.iter().map(|class| class.name.clone()).collect(),
+    })
+}
+
+fn rating_kind(service: &Service) -> RatingKind {
+    match service.kind {
+        ServiceKind::RATING_NUMERICAL => {
+            RatingKind::Numerical { stars: service.max_stars.max(1), zero: service.min_stars == 0 }
+        }
+        ServiceKind::RATING_COUNT => RatingKind::IncDec,
+        _ => RatingKind::Like,
+    }
+}
