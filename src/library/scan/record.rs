@@ -6,6 +6,7 @@ use crate::library::error::Result;
 use crate::library::lifecycle::local_domains;
 use crate::library::membership::{self, Departure};
 use crate::library::places::{add_place, places_of, put_place, remove_place};
+use crate::library::relationships::note_new_file;
 use crate::library::services::Services;
 use crate::model::hash::Sha256;
 use crate::model::ids::{FolderId, ItemId, PlaceId, ServiceId};
@@ -138,6 +139,9 @@ pub(super) fn take_in(tx: &mut Tx, seen: &Seen) -> Result<Taken> {
         places_changed(tx, old.item)?;
     }
     places_changed(tx, id)?;
+    if is_new && is_in {
+        note_new_file(tx, id)?;
+    }
     Ok(match old {
         _ if !is_in => Taken::Refused,
         Some(_) if is_moved => Taken::Moved(id),
