@@ -79,7 +79,7 @@ use self::indexing::Indexing;
 use self::jobs::Jobs;
 use self::lexicon::Lexicon;
 use self::places::Blobs;
-use self::tracked::Tracked;
+use self::tracked::{ImportTimes, Tracked};
 use crate::config::Config;
 use crate::index::Index;
 use crate::media::{Workers, WorkersConfig};
@@ -160,6 +160,7 @@ pub struct Library {
     relations: Cached<Relations>,
     indexing: Indexing,
     perceptual_hashes: Tracked<u64>,
+    import_times: ImportTimes,
     access: Cached<AccessKeys>,
     switches: Cached<Switches>,
     url_classes: Cached<UrlClasses>,
@@ -200,6 +201,7 @@ impl Library {
             locked: AtomicBool::new(false),
             indexing,
             perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
+            import_times: ImportTimes::default(),
         });
         // Weak: the store belongs to the library and must not keep it alive.
         let told = Arc::downgrade(&library);
@@ -214,7 +216,9 @@ impl Library {
     /// What is told of every commit before its callers are answered.
     fn committed(&self, committed: &store::Committed) {
         let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
-        self.perceptual_hashes.note(items.map(|change| change.id));
+        let items = items.map(|change| change.id);
+        self.perceptual_hashes.note(items.clone());
+        self.import_times.note(items);
         self.indexing.committed(&self.store, committed);
     }
 

@@ -3,31 +3,39 @@
 //! Loaded on first use. Commits only note which items changed; the next reader looks at those again,
 //! so a write pays next to nothing and a reader never sees less than what was acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use roaring::RoaringBitmap;
 
-use crate::model::ids::ItemId;
+use crate::model::ids::{ItemId, ServiceId};
 use crate::model::item::Item;
-use crate::store::{self, Read, Snapshot, Store};
+use crate::store::{self, ITEMS, Read, Snapshot, Store};
 
 /// A fact with the id of its item, for every item that has it, in the order of ids.
 pub(super) type Facts<T> = Vec<(u32, T)>;
 
 /// Reads the facts of all items.
-type Load<T> = fn(&Snapshot) -> store::Result<Facts<T>>;
+type Load<T> = Box<dyn Fn(&Snapshot) -> store::Result<Facts<T>> + Send + Sync>;
+
+/// Reads the fact of one item.
+type Fact<T> = Box<dyn Fn(&Item) -> Option<T> + Send + Sync>;
 
 /// One fact of every item.
 pub(super) struct Tracked<T> {
     loaded: Mutex<Option<Arc<Facts<T>>>>,
     changed: Mutex<RoaringBitmap>,
     load: Load<T>,
-    fact: fn(&Item) -> Option<T>,
+    fact: Fact<T>,
 }
 
 impl<T: Copy> Tracked<T> {
     /// `load` reads all facts in the order of ids, `fact` one.
-    pub(super) fn new(load: Load<T>, fact: fn(&Item) -> Option<T>) -> Tracked<T> {
+    pub(super) fn new(
+        load: impl Fn(&Snapshot) -> store::Result<Facts<T>> + Send + Sync + 'static,
+        fact: impl Fn(&Item) -> Option<T> + Send + Sync + 'static,
+    ) -> Tracked<T> {
+        let (load, fact) = (Box::new(load), Box::new(fact));
         Tracked { loaded: Mutex::new(None), changed: Mutex::default(), load, fact }
     }
 
@@ -66,11 +74,50 @@ impl<T: Copy> Tracked<T> {
         let kept = known.iter().filter(|(item, _)| !changed.contains(*item)).copied();
         let mut facts: Facts<T> = kept.collect();
         for item in changed {
-            let fact = snapshot.item(ItemId(item))?.as_ref().and_then(self.fact);
+            let fact = snapshot.item(ItemId(item))?.as_ref().and_then(&self.fact);
             facts.extend(fact.map(|fact| (item, fact)));
         }
         // Two runs in order: a stable sort merges them.
         facts.sort_by_key(|(item, _)| *item);
         Ok(facts)
+    }
+}
+
+/// When items came into each file domain, for the domains that somebody sorted by.
+#[derive(Default)]
+pub(super) struct ImportTimes {
+    domains: Mutex<BTreeMap<ServiceId, Arc<Tracked<i64>>>>,
+}
+
+impl ImportTimes {
+    /// Notes that items changed, as [`Tracked::note`].
+    pub(super) fn note(&self, items: impl Iterator<Item = u32> + Clone) {
+        for domain in self.domains.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            domain.note(items.clone());
+        }
+    }
+
+    /// The import times of a domain's items.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(super) fn get(&self, store: &Store, service: ServiceId) -> store::Result<Arc<Facts<i64>>> {
+        let imported = move |item: &Item| item.membership(service)?.imported_ms;
+        let load = move |snapshot: &Snapshot| {
+            let mut facts = Vec::new();
+            snapshot.scan(&ITEMS, |id, item| {
+                facts.extend(imported(&item).map(|time| (id.0, time)));
+                Ok(())
+            })?;
+            Ok(facts)
+        };
+        let tracked = Arc::clone(
+            self.domains
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(service)
+                .or_insert_with(|| Arc::new(Tracked::new(load, imported))),
+        );
+        tracked.get(store)
     }
 }

@@ -53,7 +53,7 @@ pub enum Column {
 pub(super) const COLUMNS: usize = 24;
 
 impl Column {
-    const ALL: [Column; COLUMNS] = [
+    pub(super) const ALL: [Column; COLUMNS] = [
         Column::SizeBytes,
         Column::Filetype,
         Column::Width,

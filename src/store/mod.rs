@@ -17,6 +17,8 @@ mod format;
 mod read;
 mod sets;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod write;
 mod writer;
 

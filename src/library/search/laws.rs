@@ -12,9 +12,12 @@ use proptest::test_runner::TestCaseResult;
 
 use super::naive::{Naive, Subject};
 use super::sample::{COUNTER, DOMAINS, STARS, Sample, Spec, TAGS, TRAINS, spec};
+use crate::index::TextField;
 use crate::library::View;
 use crate::library::autocomplete::{AutocompleteRequest, search_tags};
+use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId};
+use crate::model::item::Membership;
 use crate::model::predicate::{HashKind, RatingKind, SystemPredicate};
 use crate::model::query::{FileDomains, SearchRequest, Sort, Term};
 use crate::model::service::builtin;
@@ -22,7 +25,7 @@ use crate::model::system_predicate::{NamedService, ParseContext, RatingService};
 use crate::model::tag::Tag;
 use crate::model::tag_pattern::{Completion, TagPattern};
 use crate::model::terms;
-use crate::store::Status;
+use crate::store::{Read, Status, Tx};
 
 /// Texts of predicates of every kind.
 const PREDICATES: &[&str] = &[
@@ -383,15 +386,21 @@ proptest! {
 
     #[test]
     fn the_planner_finds_what_a_scan_finds(
-        spec in spec(),
+        specs in (spec(), spec()),
         requests in vec((request(), 0..5_u64), 24),
     ) {
-        let sample = Sample::of(&spec);
-        let view = sample.library.view().expect("a view");
-        for (request, limit) in &requests {
-            agrees(&view, request)?;
-            agrees_with_limit(&view, request, *limit)?;
-        }
+        let sample = Sample::of(&specs.0);
+        let ask = || {
+            let view = sample.library.view().expect("a view");
+            requests.iter().try_for_each(|(request, limit)| {
+                agrees(&view, request)?;
+                agrees_with_limit(&view, request, *limit)
+            })
+        };
+        ask()?;
+        // What is kept in memory has to follow.
+        sample.change(&specs.1);
+        ask()?;
     }
 
     #[test]
@@ -431,4 +440,63 @@ fn every_predicate_agrees_alone() {
             agrees(&view, &request).unwrap_or_else(|error| panic!("{text}: {error}"));
         }
     }
+}
+
+fn tags_found(sample: &Sample, text: &str) -> Vec<String> {
+    let request = AutocompleteRequest {
+        text: text.to_owned(),
+        tag_service: None,
+        domains: FileDomains { current: vec![builtin::COMBINED_LOCAL], deleted: Vec::new() },
+        display: false,
+        include_current: true,
+        include_pending: false,
+    };
+    let view = sample.library.view().expect("a view");
+    let found = search_tags(&view, &request).expect("tags");
+    found.into_iter().map(|(text, _)| text.to_string()).collect()
+}
+
+#[test]
+fn the_index_catches_up_and_is_built_anew() {
+    let mut sample = Sample::new();
+    let bear = |sample: &Sample, text: &'static str| {
+        let write = move |tx: &mut Tx| {
+            let id = tx.item_for(Sha256([7; 32]))?;
+            let (service, imported_ms) = (builtin::COMBINED_LOCAL, Some(1));
+            tx.edit_item(id, |item| {
+                item.domains = vec![Membership { service, imported_ms }];
+                item.set_note("title", text);
+            })?;
+            let tag = tx.tag_for(text)?;
+            let mut mappings = tx.mappings(id)?;
+            mappings.service_mut(builtin::MY_TAGS).insert(Status::Current, tag, "");
+            Ok(tx.put_mappings(id, mappings)?)
+        };
+        sample.library.write(write).expect("a write");
+    };
+    bear(&sample, "steam train");
+    assert_eq!(tags_found(&sample, "tra"), ["steam train"], "found before any commit of the index");
+    // Reopened without an orderly end: the log is replayed.
+    sample.reopen();
+    assert_eq!(tags_found(&sample, "tra"), ["steam train"]);
+    bear(&sample, "night train");
+    sample.library.close().expect("closed in order");
+    sample.reopen();
+    assert_eq!(tags_found(&sample, "tra"), ["night train", "steam train"]);
+    // The index is lost: everything is fed again.
+    sample.reopen_after(|folder| std::fs::remove_dir_all(folder.join("index")).expect("removed"));
+    assert_eq!(tags_found(&sample, "tra"), ["night train", "steam train"]);
+    let titles = sample.library.index().words(&[TextField::Title], "nig").expect("a search");
+    assert_eq!(titles.len(), 1);
+    // The index is ahead of an older copy of the library: it is built anew as well.
+    let copy = sample.folder.join("copy.redb");
+    sample.library.backup(&copy).expect("a copy");
+    bear(&sample, "mail train");
+    sample.library.close().expect("closed in order");
+    sample.reopen_after(|folder| {
+        std::fs::rename(folder.join("copy.redb"), folder.join("library.redb")).expect("moved");
+    });
+    assert_eq!(tags_found(&sample, "tra"), ["night train", "steam train"]);
+    bear(&sample, "toy train");
+    assert_eq!(tags_found(&sample, "tra"), ["night train", "steam train", "toy train"]);
 }

@@ -5,12 +5,14 @@
 //! ids, so that descending is the exact reverse.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use super::system::framerate;
 use super::{Search, random, scope};
 use crate::library::error::Result;
+use crate::library::tracked::Facts;
 use crate::model::colour::{self, ColourSort};
 use crate::model::ids::ItemId;
 use crate::model::item::Item;
@@ -37,9 +39,14 @@ impl Ord for Real {
     }
 }
 
+/// From so many items on, the import times of a whole domain are worth keeping in memory. Tests
+/// have small libraries and take this way as well.
+const TRACK_FROM: u64 = if cfg!(test) { 5 } else { 2_000 };
+
 /// When items came into the searched domains.
 pub(super) enum ImportTimes<'a> {
     Combined(ColumnValues<'a>),
+    Domain(Arc<Facts<i64>>),
     Records(&'a Search<'a>),
 }
 
@@ -47,6 +54,10 @@ impl ImportTimes<'_> {
     pub(super) fn of(&self, item: ItemId) -> store::Result<Option<i64>> {
         match self {
             ImportTimes::Combined(column) => Ok(column.value(item)),
+            ImportTimes::Domain(facts) => {
+                let place = facts.binary_search_by_key(&item.0, |(id, _)| *id).ok();
+                Ok(place.map(|place| facts[place].1))
+            }
             ImportTimes::Records(search) => {
                 let record = search.view.snapshot.item(item)?;
                 Ok(record.and_then(|record| search.imported_ms(&record)))
@@ -62,13 +73,22 @@ impl Search<'_> {
     }
 
     /// The import times of some items, the cheapest way.
-    pub(super) fn import_times(&self, _of: &RoaringBitmap) -> Result<ImportTimes<'_>> {
+    pub(super) fn import_times(&self, of: &RoaringBitmap) -> Result<ImportTimes<'_>> {
+        let library = self.view.library();
         let domains = &self.request.domains;
-        if domains.current == [builtin::COMBINED_LOCAL] && domains.deleted.is_empty() {
-            let column = self.view.library().store.column(Column::ImportedMs)?;
-            return Ok(ImportTimes::Combined(column));
-        }
-        Ok(ImportTimes::Records(self))
+        Ok(match domains.current.as_slice() {
+            [builtin::COMBINED_LOCAL] if domains.deleted.is_empty() => {
+                ImportTimes::Combined(library.store.column(Column::ImportedMs)?)
+            }
+            [domain]
+                if domains.deleted.is_empty()
+                    && *domain != builtin::DELETED_FROM_ANYWHERE
+                    && of.len() >= TRACK_FROM =>
+            {
+                ImportTimes::Domain(library.import_times.get(&library.store, *domain)?)
+            }
+            _ => ImportTimes::Records(self),
+        })
     }
 
     /// When an item first came into one of the searched domains.

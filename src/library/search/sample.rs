@@ -1,8 +1,9 @@
 //! Small random libraries for the laws.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::option;
@@ -112,14 +113,39 @@ impl Drop for Sample {
     }
 }
 
+/// Opens a library; the one that was just dropped may take a moment to let go of its folder.
+fn open(folder: &Path) -> Arc<Library> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match Library::open(Settings::at(folder)) {
+            Ok(library) => return library,
+            Err(error) if Instant::now() > deadline => panic!("{error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
 impl Sample {
     pub(super) fn new() -> Sample {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("diptych-search-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        let settings = Settings::at(&folder);
-        Sample { library: Library::open(settings).expect("a library"), folder }
+        Sample { library: open(&folder), folder }
+    }
+
+    /// Drops the library and opens it again.
+    pub(super) fn reopen(&mut self) {
+        self.reopen_after(|_| {});
+    }
+
+    /// Drops the library, lets `change` work in its folder, and opens it again.
+    pub(super) fn reopen_after(&mut self, change: impl FnOnce(&Path)) {
+        // Something has to stand in the place of the library while its folder is nobody's.
+        let other = Sample::new();
+        self.library = Arc::clone(&other.library);
+        change(&self.folder);
+        self.library = open(&self.folder);
     }
 
     pub(super) fn of(spec: &Spec) -> Sample {
@@ -127,6 +153,12 @@ impl Sample {
         let spec = spec.clone();
         sample.library.write(move |tx| fill(tx, &spec)).expect("the sample is sound");
         sample
+    }
+
+    /// Lays another sample over this one: items of the same number change, tags are added.
+    pub(super) fn change(&self, spec: &Spec) {
+        let spec = spec.clone();
+        self.library.write(move |tx| fill(tx, &spec)).expect("the sample is sound");
     }
 }
 
@@ -155,6 +187,9 @@ fn fill(tx: &mut Tx, spec: &Spec) -> Result<()> {
             declare_parent(tx, TAG_SERVICES[*service], tags[*child], tags[*parent])?;
         }
     }
+    for id in 1..=tx.last_item()? {
+        tx.edit_item(ItemId(id), |record| record.group = None)?;
+    }
     let mut groups: Vec<Vec<ItemId>> = vec![Vec::new(); 3];
     for (number, item) in spec.items.iter().enumerate() {
         let number = u8::try_from(number).expect("few items");
@@ -178,7 +213,10 @@ fn relate(tx: &mut Tx, groups: &[Vec<ItemId>]) -> Result<()> {
     let ids = [GroupId(1), GroupId(2), GroupId(3)];
     let (near, far) = (AlternatesId(1), AlternatesId(2));
     for (id, members) in ids.iter().zip(groups) {
-        let Some(king) = members.last().copied() else { continue };
+        let Some(king) = members.last().copied() else {
+            tx.remove(&GROUPS, id);
+            continue;
+        };
         let alternates = Some(if id.0 == 3 { far } else { near });
         tx.put(&GROUPS, id, &DuplicateGroup { king, members: members.clone(), alternates });
     }
@@ -203,6 +241,9 @@ fn relate(tx: &mut Tx, groups: &[Vec<ItemId>]) -> Result<()> {
     if here(0) && here(2) {
         tx.put(&POTENTIALS, &(ids[0], ids[2]), &1);
         tx.put(&POTENTIALS, &(ids[2], ids[0]), &1);
+    } else {
+        tx.remove(&POTENTIALS, &(ids[0], ids[2]));
+        tx.remove(&POTENTIALS, &(ids[2], ids[0]));
     }
     Ok(())
 }
@@ -218,6 +259,10 @@ const BLURHASHES: [&str; 4] = [
 
 fn apply(record: &mut Item, spec: &ItemSpec) {
     let (imported, modified, archived, viewed) = spec.times;
+    record.domains.clear();
+    record.deletions.clear();
+    record.views.clear();
+    record.urls.clear();
     for (bit, service) in DOMAINS.into_iter().enumerate() {
         let shifted = imported + i64::try_from(bit).expect("few domains") * 2 % 5;
         if spec.domains & (1 << bit) != 0 {
