@@ -419,25 +419,25 @@ proptest! {
 #[test]
 fn every_predicate_agrees_alone() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..3 {
+    let domains = [[builtin::COMBINED_LOCAL], [builtin::MY_FILES], [TRAINS]];
+    for _ in 0..6 {
         let spec: Spec = spec().new_tree(&mut runner).expect("a sample").current();
         let sample = Sample::of(&spec);
         let view = sample.library.view().expect("a view");
-        for text in PREDICATES {
-            let request = SearchRequest {
-                terms: vec![predicate(text)],
-                domains: FileDomains {
-                    current: vec![builtin::COMBINED_LOCAL],
-                    deleted: Vec::new(),
-                },
-                tag_service: None,
-                include_current: true,
-                include_pending: true,
-                sort: Sort::Size,
-                ascending: true,
-                limit: None,
-            };
-            agrees(&view, &request).unwrap_or_else(|error| panic!("{text}: {error}"));
+        for (text, domain) in PREDICATES.iter().flat_map(|text| domains.map(|one| (text, one))) {
+            for include_pending in [false, true] {
+                let request = SearchRequest {
+                    terms: vec![predicate(text)],
+                    domains: FileDomains { current: domain.to_vec(), deleted: Vec::new() },
+                    tag_service: None,
+                    include_current: true,
+                    include_pending,
+                    sort: Sort::TagCount,
+                    ascending: true,
+                    limit: None,
+                };
+                agrees(&view, &request).unwrap_or_else(|error| panic!("{text}: {error}"));
+            }
         }
     }
 }
