@@ -14,7 +14,7 @@ use super::tables::{FACTS, LOOKUPS, LookupKey, META, NAMES, PLACES, PLACES_BY_IT
 use super::{Error, Options, Read, Result, Store, Tx, check};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
-use crate::model::ids::{GroupId, ItemId, PlaceId, ServiceId};
+use crate::model::ids::{ItemId, PlaceId, ServiceId};
 use crate::model::item::{CanvasViews, Deletion, Item, Membership};
 use crate::model::media::MediaInfo;
 use crate::model::place::{Place, PlaceKind};
@@ -187,7 +187,6 @@ fn apply(record: &mut Item, seed: [u8; 8]) {
     record.set_note("title", if bit(texts, 3) { "one" } else { "" });
     record.set_rating(builtin::FAVOURITES, bit(texts, 4).then_some(1.0));
     record.forced_filetype = bit(texts, 5).then_some(FileType(3));
-    record.group = bit(texts, 6).then_some(GroupId(1));
     record.modified_ms = bit(views, 0).then(|| i64::from(size));
     record.archived_ms = bit(views, 1).then(|| i64::from(looks));
     for canvas in [0, 1, 4] {
