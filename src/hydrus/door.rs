@@ -291,10 +291,8 @@ impl Inner {
         if !is_right_method {
             return Err(Rejection::not_found("This service does not support that request!"));
         }
-        let view = match self.library.view() {
-            Err(library::Error::Busy) if endpoint.while_locked => None,
-            view => Some(view?),
-        };
+        // Who locks the library must not hold a view of it.
+        let view = if endpoint.while_locked { None } else { Some(self.library.view()?) };
         let (memory, library) = (Arc::clone(&self.memory), Arc::clone(&self.library));
         (endpoint.call)(&Context::new(memory, library, view, caller), &params)
     }

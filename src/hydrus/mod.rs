@@ -30,14 +30,24 @@
 
 pub mod access;
 pub mod add_files;
+pub mod add_notes;
 pub mod add_tags;
+pub mod add_urls;
 pub mod answer;
 pub mod context;
 pub mod door;
+pub mod edit_ratings;
+pub mod edit_times;
 pub mod endpoint;
 pub mod error;
 pub mod get_files;
 pub mod json;
+pub mod manage_cookies;
+pub mod manage_database;
+pub mod manage_file_relationships;
+pub mod manage_headers;
+pub mod manage_popups;
+pub mod manage_services;
 pub mod memory;
 pub mod params;
 pub mod routes;

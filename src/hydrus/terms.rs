@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::context::Context;
 use super::error::Rejection;
 use crate::library::View;
+use crate::model::ids::ServiceId;
 use crate::model::predicate::RatingKind;
-use crate::model::query::Term;
+use crate::model::query::{FileDomains, SearchRequest, Sort, Term};
 use crate::model::service::{Service, ServiceKind, builtin};
 use crate::model::system_predicate::{NamedService, ParseContext, RatingService};
 use crate::model::terms::{parse, permit};
@@ -69,5 +70,20 @@ fn rating_kind(service: &Service) -> RatingKind {
         }
         ServiceKind::RATING_COUNT => RatingKind::IncDec,
         _ => RatingKind::Like,
+    }
+}
+
+/// A search for everything that fulfils the terms, in no particular order.
+#[must_use]
+pub fn unsorted(terms: Vec<Term>, domains: FileDomains, tag_service: ServiceId) -> SearchRequest {
+    SearchRequest {
+        terms,
+        domains,
+        tag_service: Some(tag_service).filter(|service| *service != builtin::ALL_KNOWN_TAGS),
+        include_current: true,
+        include_pending: true,
+        sort: Sort::ImportTime,
+        ascending: false,
+        limit: None,
     }
 }

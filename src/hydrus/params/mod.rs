@@ -64,6 +64,12 @@ impl Params {
         &self.values
     }
 
+    /// Whether the parameter is there, but null.
+    #[must_use]
+    pub fn is_null(&self, name: &str) -> bool {
+        self.value(name).is_none() && self.values.contains_key(name)
+    }
+
     /// Whether the parameter is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

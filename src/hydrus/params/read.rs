@@ -148,8 +148,13 @@ fn body(value: Option<Value>) -> Result<Map<String, Value>, Rejection> {
         Rejection::bad_request(sentence)
     };
     values.retain(|name, value| {
-        let is_empty = names::HEX.contains(&name.as_str()) && value.as_str() == Some("");
-        !value.is_null() && !is_empty
+        let name = name.as_str();
+        let is_hex = [names::HEX, names::HEX_LISTS, names::HEX_OBJECTS]
+            .iter()
+            .any(|names| names.contains(&name));
+        let is_empty = names::HEX.contains(&name) && value.as_str() == Some("");
+        // Of other parameters some mean something by being null.
+        !(is_hex && value.is_null()) && !is_empty
     });
     for (name, value) in &values {
         let name = name.as_str();

@@ -1,0 +1,3 @@
+//! Ratings of files.
+
+pub mod set_rating;

@@ -1,0 +1,4 @@
+//! Cookies that downloads send.
+
+pub mod get_cookies;
+pub mod set_cookies;
