@@ -10,6 +10,7 @@ use crate::config::ServeArgs;
 use crate::http::{self, BoxFuture, Failure, Listener, ListenerConfig, Request, Response, Service};
 use crate::hydrus::HydrusDoor;
 use crate::library::{Error, Library, ScanRequest, Settings, logs};
+use crate::stash::StashDoor;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(args: &ServeArgs) -> Result<(), String> {
@@ -36,7 +37,8 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
     let (_trigger, shutdown) = http::shutdown_on_signals().map_err(|error| error.to_string())?;
     let hydrus = HydrusDoor::new(Arc::clone(library), config).map_err(|error| error.to_string())?;
     let hydrus = Arc::new(hydrus);
-    let stash = Arc::new(StashDoor);
+    let stash = StashDoor::new(Arc::clone(library), config).map_err(|error| error.to_string())?;
+    let stash = Arc::new(stash);
     let mut serving = Vec::new();
     let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
     if config.shares_listener() {
@@ -128,14 +130,5 @@ impl Service for BothDoors {
 
     fn failure(&self, failure: Failure) -> Response {
         self.hydrus.failure(failure)
-    }
-}
-
-/// Stands in until the Stash door opens.
-struct StashDoor;
-
-impl Service for StashDoor {
-    fn call(&self, _: Request) -> BoxFuture<'_, Response> {
-        Box::pin(async { Response::new(http::Status(404)) })
     }
 }

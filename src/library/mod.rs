@@ -10,6 +10,7 @@ pub mod autocomplete;
 mod bones;
 mod cached;
 mod content;
+pub mod entities;
 mod error;
 mod favourites;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod maintenance;
 pub mod membership;
 mod network;
 mod notes;
+pub mod objects;
 mod options;
 mod pending;
 pub mod places;
@@ -168,6 +170,8 @@ pub struct Library {
     popups: popups::Popups,
     /// Closed from outside, until it is opened again.
     locked: AtomicBool,
+    catalogue: Cached<entities::Catalogue>,
+    facts: objects::FactsCache,
 }
 
 impl Library {
@@ -193,6 +197,8 @@ impl Library {
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
+            catalogue: Cached::new(entities::CATALOGUE_COUNTER),
+            facts: objects::FactsCache::default(),
             access: Cached::new(access::ACCESS_CHANGED),
             switches: Cached::new(options::SWITCHES_CHANGED),
             url_classes: Cached::new(urls::URL_CLASSES_CHANGED),
@@ -347,6 +353,12 @@ impl View {
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Siblings and parents, for a write to take along.
+    #[must_use]
+    pub fn shared_relations(&self) -> Arc<Relations> {
+        Arc::clone(&self.relations)
     }
 
     /// Siblings and parents.

@@ -85,6 +85,13 @@ impl SetKey {
         }
     }
 
+    /// The bytes that the keys of all tags of a service with a status begin with.
+    pub(super) fn tags_prefix(service: ServiceId, status: Status) -> [u8; 3] {
+        let (kind, scope, _) = SetKey::Tag(service, status, TagId(0)).parts();
+        let [high, low] = scope.to_be_bytes();
+        [kind, high, low]
+    }
+
     /// The key of one chunk of this set.
     pub(super) fn chunk(self, chunk: u16) -> SetChunk {
         let (kind, scope, value) = self.parts();

@@ -1,0 +1,273 @@
+//! Objects: the scenes and images that Stash sees, with their files and what they are ordered by.
+//!
+//! An object is headed by one item, whose id it bears; later members are files of the same object.
+//! Stash sees exactly the heads in "combined local file domains".
+
+mod edit;
+mod facts;
+mod history;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+pub use edit::{ObjectEdit, edit_object, put_picture};
+pub(super) use facts::FactsCache;
+pub use facts::{FactsGuard, ObjectFacts};
+pub use history::{HistoryChange, HistoryKind, change_history, change_played, reset_played};
+
+use super::View;
+use super::error::Result;
+use super::places::path_of;
+pub use crate::index::TextField;
+use crate::model::filetype::FileType;
+use crate::model::ids::{FolderId, ItemId, PlaceId};
+use crate::model::item::Item;
+use crate::model::place::{Folder, Place, PlaceKind};
+use crate::model::service::{ServiceKind, builtin};
+pub use crate::store::{Column, Flag, LookupKind, Tx};
+use crate::store::{
+    ColumnValues, DOCUMENTS, DocumentKind, FOLDERS, PLACES, PLACES_BY_ITEM, Read, SetKey,
+};
+
+/// The service that shows a Stash rating to Hydrus clients: its name, and its key.
+pub const RATING_SERVICE: &str = "stash rating";
+/// The service that shows the Stash counter to Hydrus clients.
+pub const COUNTER_SERVICE: &str = "stash counter";
+
+/// One file of an object.
+#[derive(Clone, Debug)]
+pub struct ObjectFile {
+    pub id: PlaceId,
+    pub item_id: ItemId,
+    pub item: Arc<Item>,
+    pub place: Place,
+    pub path: PathBuf,
+}
+
+impl View {
+    /// The objects that Stash sees: heads in the combined local domains.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn visible(&self) -> Result<RoaringBitmap> {
+        let local = self.snapshot.set(SetKey::Domain(builtin::COMBINED_LOCAL))?;
+        Ok(local - self.snapshot.set(SetKey::Flag(Flag::Member))?)
+    }
+
+    /// The visible videos.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn scenes(&self) -> Result<RoaringBitmap> {
+        self.of_types(FileType::is_video)
+    }
+
+    /// The visible still and animated pictures.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn images(&self) -> Result<RoaringBitmap> {
+        self.of_types(|filetype| filetype.is_image() || filetype.is_animation())
+    }
+
+    fn of_types(&self, wanted: impl Fn(FileType) -> bool) -> Result<RoaringBitmap> {
+        let mut found = RoaringBitmap::new();
+        for filetype in FileType::all().filter(|filetype| wanted(*filetype)) {
+            found |= self.snapshot.set(SetKey::Filetype(filetype))?;
+        }
+        Ok(found & self.visible()?)
+    }
+
+    /// The organized items: what a person archived.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn inbox(&self) -> Result<RoaringBitmap> {
+        Ok(self.snapshot.set(SetKey::Flag(Flag::Inbox))?)
+    }
+
+    /// Items with URLs, or with notes.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn flagged(&self, flag: Flag) -> Result<RoaringBitmap> {
+        Ok(self.snapshot.set(SetKey::Flag(flag))?)
+    }
+
+    /// The values of a fact of all items, as of now. Drop it soon: the writer waits for it.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn column(&self, column: Column) -> Result<ColumnValues<'_>> {
+        Ok(self.library().store.column(column)?)
+    }
+
+    /// The items that a hash finds.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn items_by_hash(&self, kind: LookupKind, hash: &[u8]) -> Result<Vec<ItemId>> {
+        Ok(self.snapshot.lookup(kind, hash)?)
+    }
+
+    /// The head of the object that an item belongs to: itself, unless it is a later member.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn head_of(&self, id: ItemId) -> Result<Option<ItemId>> {
+        Ok(self.item(id)?.map(|item| item.head.unwrap_or(id)))
+    }
+
+    /// The files of an object, the primary one first: the head's places, then the later members'.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn object_files(&self, id: ItemId, head: &Arc<Item>) -> Result<Vec<ObjectFile>> {
+        let mut files = self.item_files(id, head)?;
+        for member in head.object.iter().flat_map(|object| &object.members) {
+            if let Some(item) = self.item(*member)? {
+                files.extend(self.item_files(*member, &Arc::new(item))?);
+            }
+        }
+        Ok(files)
+    }
+
+    fn item_files(&self, id: ItemId, item: &Arc<Item>) -> Result<Vec<ObjectFile>> {
+        let mut files = Vec::new();
+        for ((_, place_id), ()) in
+            self.snapshot.with_prefix(&PLACES_BY_ITEM, &id.0.to_be_bytes())?
+        {
+            if let Some(place) = self.snapshot.get(&PLACES, &place_id)? {
+                files.extend(self.object_file(place_id, place, id, item)?);
+            }
+        }
+        Ok(files)
+    }
+
+    fn object_file(
+        &self,
+        id: PlaceId,
+        place: Place,
+        item_id: ItemId,
+        item: &Arc<Item>,
+    ) -> Result<Option<ObjectFile>> {
+        let path = match &place.kind {
+            PlaceKind::Managed => match (item.sha256, &item.media) {
+                (Some(sha256), Some(media)) => {
+                    self.library().blobs.file_path(sha256, media.filetype)
+                }
+                _ => return Ok(None),
+            },
+            PlaceKind::Path { path, .. } => path_of(path),
+            PlaceKind::Member { archive, inner_path } => {
+                match self.snapshot.get(&PLACES, archive)?.map(|place| place.kind) {
+                    Some(PlaceKind::Path { path, .. }) => path_of(&path).join(path_of(inner_path)),
+                    _ => return Ok(None),
+                }
+            }
+        };
+        Ok(Some(ObjectFile { id, item_id, item: Arc::clone(item), place, path }))
+    }
+
+    /// Items whose text of these kinds may contain `text`; `None` when nothing can be ruled out.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn text_candidates(
+        &self,
+        fields: &[TextField],
+        text: &str,
+    ) -> Result<Option<RoaringBitmap>> {
+        Ok(self.library().index().substring_candidates(fields, text)?)
+    }
+
+    /// Items with managed blobs: those in local domains that mirror no folder.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn managed(&self) -> Result<RoaringBitmap> {
+        let mut found = RoaringBitmap::new();
+        for (id, service) in self.services().of_kind(ServiceKind::LOCAL_FILES) {
+            if service.folder.is_none() {
+                found |= self.snapshot.set(SetKey::Domain(id))?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A file by the id of its place.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn file(&self, id: PlaceId) -> Result<Option<ObjectFile>> {
+        let Some(place) = self.snapshot.get(&PLACES, &id)? else { return Ok(None) };
+        let item_id = place.item;
+        let Some(item) = self.item(item_id)? else { return Ok(None) };
+        self.object_file(id, place, item_id, &Arc::new(item))
+    }
+
+    /// The file at a path of a library folder.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn file_at(&self, path: &str) -> Result<Option<ObjectFile>> {
+        let id = self.snapshot.get(&crate::store::PLACE_BY_PATH, &path.as_bytes().to_vec())?;
+        id.map_or(Ok(None), |id| self.file(id))
+    }
+
+    /// A folder of a library path.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn folder(&self, id: FolderId) -> Result<Option<Folder>> {
+        Ok(self.snapshot.get(&FOLDERS, &id)?)
+    }
+
+    /// The folder at a path.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn folder_at(&self, path: &str) -> Result<Option<FolderId>> {
+        Ok(self.snapshot.get(&crate::store::FOLDER_BY_PATH, &path.as_bytes().to_vec())?)
+    }
+
+    /// The rating in force: the exact one, unless a Hydrus client gave other stars since.
+    #[must_use]
+    pub fn rating100(&self, item: &Item) -> Option<u8> {
+        let service = self.services().by_key(RATING_SERVICE.as_bytes())?;
+        let stars = edit::stars_of(item.rating(service)?);
+        let exact = item.object.as_ref().and_then(|object| object.rating100);
+        Some(exact.filter(|exact| edit::stars_for(*exact) == stars).unwrap_or(stars * 20))
+    }
+
+    /// The counter in force: what its service says, as a Hydrus client may have changed it.
+    #[must_use]
+    pub fn counter(&self, item: &Item) -> u64 {
+        let service = self.services().by_key(COUNTER_SERVICE.as_bytes());
+        service.and_then(|service| item.rating(service)).map_or(0, |count| count.max(0.0) as u64)
+    }
+}
+
+/// A document of the Stash door.
+///
+/// # Errors
+/// When reading fails or the document is another one.
+pub fn stash_document<T: serde::de::DeserializeOwned>(
+    view: &View,
+    name: &str,
+) -> Result<Option<T>> {
+    Ok(view.snapshot.document(DocumentKind::Stash, name)?)
+}
+
+/// Keeps a document of the Stash door.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn put_stash_document(tx: &mut Tx, name: &str, document: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_vec(document)
+        .map_err(|error| super::Error::invalid(format!("a document of {name}: {error}")))?;
+    tx.put(&DOCUMENTS, &(DocumentKind::Stash, name.to_owned()), &text);
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! `ConfigResult`: what clients read of the settings, and `configureGeneral`, which writes them.
+
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use serde_json::{Value as Json, json};
+
+use super::file::text;
+use super::scope::Scope;
+use crate::graphql::{Context, Field, FieldError, Object, Resolved};
+use crate::library::View;
+use crate::model::service::ServiceKind;
+
+/// The whole configuration.
+pub(super) struct Configuration {
+    scope: Rc<Scope>,
+}
+
+impl Configuration {
+    /// The configuration as of now.
+    pub(super) fn new(scope: &Rc<Scope>) -> Configuration {
+        Configuration { scope: Rc::clone(scope) }
+    }
+}
+
+impl Object for Configuration {
+    fn type_name(&self) -> &'static str {
+        "ConfigResult"
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        let section = |name| Section::load(&self.scope, name).map(Resolved::object);
+        match field.name() {
+            "general" => section("general"),
+            "interface" => section("interface"),
+            "dlna" => section("dlna"),
+            "scraping" => section("scraping"),
+            "defaults" => section("defaults"),
+            name @ ("ui" | "plugins") => {
+                let settings = self.scope.shared.settings.read();
+                let stored = settings.sections.get(name).cloned();
+                Ok(Resolved::Json(stored.unwrap_or_else(|| json!({}))))
+            }
+            _ => Err(FieldError::Unresolved),
+        }
+    }
+}
+
+/// One section: its defaults with what was set laid over them.
+pub(super) struct Section {
+    type_name: &'static str,
+    values: Json,
+}
+
+impl Section {
+    /// A section as of now.
+    pub(super) fn load(scope: &Rc<Scope>, name: &str) -> Result<Section, FieldError> {
+        let (type_name, mut values) = match name {
+            "general" => ("ConfigGeneralResult", general(scope)),
+            "interface" => ("ConfigInterfaceResult", section_defaults(name)),
+            "dlna" => ("ConfigDLNAResult", section_defaults(name)),
+            "scraping" => ("ConfigScrapingResult", section_defaults(name)),
+            _ => ("ConfigDefaultSettingsResult", section_defaults("defaults")),
+        };
+        let settings = scope.shared.settings.read();
+        if let (Some(values), Some(Json::Object(stored))) =
+            (values.as_object_mut(), settings.sections.get(name))
+        {
+            for (name, value) in stored.iter().filter(|(_, value)| !value.is_null()) {
+                match (values.get_mut(name), value) {
+                    (Some(Json::Object(known)), Json::Object(given)) => {
+                        known.extend(
+                            given.iter().map(|(name, value)| (name.clone(), value.clone())),
+                        );
+                    }
+                    _ => drop(values.insert(name.clone(), value.clone())),
+                }
+            }
+        }
+        Ok(Section { type_name, values })
+    }
+}
+
+impl Object for Section {
+    fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        let value = self.values.get(field.name()).ok_or(FieldError::Unresolved)?;
+        Ok(resolved(field.name(), value))
+    }
+}
+
+/// The types of the objects inside sections, by the field that holds them.
+const TYPES: &[(&str, &str)] = &[
+    ("stashes", "StashConfig"),
+    ("stashBoxes", "StashBox"),
+    ("scraperPackageSources", "PackageSource"),
+    ("pluginPackageSources", "PackageSource"),
+    ("imageLightbox", "ConfigImageLightboxResult"),
+    ("disableDropdownCreate", "ConfigDisableDropdownCreate"),
+    ("disabledDropdownCreate", "ConfigDisableDropdownCreate"),
+    ("scan", "ScanMetadataOptions"),
+    ("generate", "GenerateMetadataOptions"),
+    ("autoTag", "AutoTagMetadataOptions"),
+    ("identify", "IdentifyMetadataTaskOptions"),
+];
+
+fn resolved<'a>(name: &str, value: &Json) -> Resolved<'a> {
+    match value {
+        Json::Null => Resolved::Null,
+        Json::Bool(value) => Resolved::Bool(*value),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Resolved::Int(whole),
+            None => Resolved::Float(number.as_f64().unwrap_or(0.0)),
+        },
+        Json::String(text) => Resolved::from(text.clone()),
+        Json::Array(items) => {
+            Resolved::List(items.iter().map(|item| resolved(name, item)).collect())
+        }
+        Json::Object(_) => match TYPES.iter().find(|(field, _)| *field == name) {
+            Some((_, type_name)) => Resolved::object(Section { type_name, values: value.clone() }),
+            None => Resolved::Json(value.clone()),
+        },
+    }
+}
+
+/// The library folders, as Stash shows them.
+fn stashes(view: &View) -> Json {
+    let folders = view.services().of_kind(ServiceKind::LOCAL_FILES);
+    let folders = folders.filter_map(|(_, service)| service.folder.as_ref());
+    folders
+        .map(|path| {
+            let path = String::from_utf8_lossy(path);
+            json!({"path": path, "excludeVideo": false, "excludeImage": false})
+        })
+        .collect()
+}
+
+fn general(scope: &Scope) -> Json {
+    let shared = &scope.shared;
+    let data = &shared.library.settings().data;
+    let at = |name: &str| text(&data.join(name));
+    let settings = shared.settings.read();
+    let mut values = section_defaults("general");
+    let known = json!({
+        "stashes": stashes(&scope.view),
+        "databasePath": at("library.redb"),
+        "generatedPath": text(&shared.config.generated_folder()),
+        "configFilePath": at("diptych.toml"),
+        "scrapersPath": at("scrapers"), "pluginsPath": at("plugins"), "cachePath": at("cache"),
+        "blobsPath": at("blobs"),
+        "apiKey": settings.api_key, "username": settings.username, "password": settings.password,
+    });
+    if let (Some(values), Json::Object(known)) = (values.as_object_mut(), known) {
+        values.extend(known);
+    }
+    values
+}
+
+/// A section as it is before anything was set.
+fn section_defaults(name: &str) -> Json {
+    static DEFAULTS: LazyLock<Json> = LazyLock::new(|| {
+        serde_json::from_str(include_str!("defaults.json")).expect("the embedded file is JSON")
+    });
+    DEFAULTS.get(name).cloned().unwrap_or_else(|| json!({}))
+}

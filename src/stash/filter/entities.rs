@@ -1,0 +1,350 @@
+//! Filters of tags, performers and studios, over the catalogue.
+
+use std::rc::Rc;
+
+use super::criteria::{DateTest, IdsMode, IdsTest, NumberTest, StringTest, object};
+use super::items::{Kind, items};
+use super::{Joined, criteria_of, joined};
+use crate::graphql::{FieldError, Map, Value};
+use crate::library::entities::EntityCard;
+use crate::model::entity::EntityKind;
+use crate::model::ids::TagId;
+use crate::model::natural::Query;
+use crate::stash::performer::counted;
+use crate::stash::scope::Scope;
+
+/// The entities of a kind that a filter and the words of a search find, in the order of names.
+pub(in crate::stash) fn entities(
+    scope: &Rc<Scope>,
+    kind: EntityKind,
+    filter: Option<&Map>,
+    words: Option<&str>,
+) -> Result<Vec<EntityCard>, FieldError> {
+    let catalogue = scope.view.catalogue(&scope.entities)?;
+    let query = words.map(Query::parse).filter(|query| !query.is_empty());
+    let mut tests = filter.map(|filter| Level::read(scope, kind, filter)).transpose()?;
+    let mut found = Vec::new();
+    for card in catalogue.of_kind(kind) {
+        let is_said = query.as_ref().is_none_or(|query| {
+            let own = [card.entity.name.as_str(), card.entity.sort_name.as_str()];
+            query.matches(own.into_iter().chain(card.entity.aliases.iter().map(String::as_str)))
+        });
+        if is_said && tests.as_mut().map_or(Ok(true), |level| level.matches(scope, card))? {
+            found.push(card.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// One level of a filter, read once.
+struct Level {
+    tests: Vec<Test>,
+    join: Option<(Join, Box<Level>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Join {
+    And,
+    Or,
+    Not,
+}
+
+enum Test {
+    Text(StringTest, String),
+    List(StringTest, fn(&EntityCard) -> Vec<String>),
+    Flag(bool, fn(&EntityCard) -> bool),
+    Number(NumberTest, Number),
+    Time(NumberTest, fn(&EntityCard) -> i64),
+    Date(DateTest, &'static str),
+    /// The length of a part of a date.
+    Year(NumberTest, &'static str),
+    Missing(String),
+    Ids(IdsTest, Relation),
+    Words(Vec<String>, Option<bool>, &'static str),
+    /// Items that the entity must share one with.
+    Items(roaring::RoaringBitmap),
+}
+
+#[derive(Clone, Copy)]
+enum Number {
+    Rating,
+    Scenes,
+    Images,
+    Tags,
+    Tagged(EntityKind),
+    Parents,
+    Children,
+    Counter,
+    Detail(&'static str),
+    Zero,
+}
+
+#[derive(Clone, Copy)]
+enum Relation {
+    Parents,
+    Children,
+    Tags,
+}
+
+impl Level {
+    fn read(scope: &Rc<Scope>, kind: EntityKind, filter: &Map) -> Result<Level, FieldError> {
+        let mut tests = Vec::new();
+        for (name, value) in criteria_of(filter) {
+            tests.extend(Test::read(scope, name, value)?);
+        }
+        let sub = |filter| Level::read(scope, kind, filter).map(Box::new);
+        let join = match joined(filter)? {
+            None => None,
+            Some(Joined::And(filter)) => Some((Join::And, sub(filter)?)),
+            Some(Joined::Or(filter)) => Some((Join::Or, sub(filter)?)),
+            Some(Joined::Not(filter)) => Some((Join::Not, sub(filter)?)),
+        };
+        Ok(Level { tests, join })
+    }
+
+    fn matches(&self, scope: &Rc<Scope>, card: &EntityCard) -> Result<bool, FieldError> {
+        let mut own = true;
+        for test in &self.tests {
+            own = own && test.matches(scope, card)?;
+        }
+        Ok(match &self.join {
+            None => own,
+            Some((Join::And, level)) => own && level.matches(scope, card)?,
+            Some((Join::Not, level)) => own && !level.matches(scope, card)?,
+            Some((Join::Or, level)) => {
+                own && !self.tests.is_empty() || level.matches(scope, card)?
+            }
+        })
+    }
+}
+
+impl Test {
+    fn read(scope: &Rc<Scope>, name: &str, value: &Value) -> Result<Option<Test>, FieldError> {
+        let number = |number| Ok(Some(Test::Number(NumberTest::read(name, value)?, number)));
+        let flag = |of| Ok(Some(Test::Flag(value.as_bool().unwrap_or(false), of)));
+        let ids = |relation| {
+            let test = IdsTest::read(name, value, false)?;
+            Ok(test.map(|test| Test::Ids(test, relation)))
+        };
+        match name {
+            "aliases" => {
+                let test = StringTest::read(name, value)?;
+                Ok(Some(Test::List(test, |card| card.entity.aliases.clone())))
+            }
+            "url" => {
+                let test = StringTest::read(name, value)?;
+                Ok(Some(Test::List(test, |card| card.entity.urls.clone())))
+            }
+            "stash_id" => {
+                let of = |card: &EntityCard| {
+                    card.entity.stash_ids.iter().map(|id| id.1.clone()).collect()
+                };
+                Ok(Some(Test::List(StringTest::read(name, value)?, of)))
+            }
+            "favorite" | "filter_favorites" => flag(|card| card.entity.favorite),
+            "ignore_auto_tag" => flag(|card| card.entity.ignore_auto_tag),
+            "is_missing" => Ok(value.as_str().map(|what| Test::Missing(what.to_owned()))),
+            "rating100" => number(Number::Rating),
+            "rating" => {
+                Ok(Some(Test::Number(NumberTest::read(name, value)?.stars(), Number::Rating)))
+            }
+            "scene_count" => number(Number::Scenes),
+            "image_count" => number(Number::Images),
+            "gallery_count" | "marker_count" => number(Number::Zero),
+            "performer_count" => number(Number::Tagged(EntityKind::Performer)),
+            "studio_count" => number(Number::Tagged(EntityKind::Studio)),
+            "group_count" | "movie_count" => number(Number::Tagged(EntityKind::Group)),
+            "tag_count" => number(Number::Tags),
+            "parent_count" => number(Number::Parents),
+            "child_count" => number(Number::Children),
+            "o_counter" => number(Number::Counter),
+            "height_cm" => number(Number::Detail("height_cm")),
+            "weight" => number(Number::Detail("weight")),
+            "penis_length" => number(Number::Detail("penis_length")),
+            "created_at" => Ok(Some(Test::Time(NumberTest::read_time(name, value)?, |card| {
+                card.entity.created_ms
+            }))),
+            "updated_at" => Ok(Some(Test::Time(NumberTest::read_time(name, value)?, |card| {
+                card.entity.updated_ms
+            }))),
+            "birthdate" => Ok(Some(Test::Date(DateTest::read(name, value)?, "birthdate"))),
+            "death_date" => Ok(Some(Test::Date(DateTest::read(name, value)?, "death_date"))),
+            "birth_year" => Ok(Some(Test::Year(NumberTest::read(name, value)?, "birthdate"))),
+            "death_year" => Ok(Some(Test::Year(NumberTest::read(name, value)?, "death_date"))),
+            "parents" => ids(Relation::Parents),
+            "children" => ids(Relation::Children),
+            "tags" => ids(Relation::Tags),
+            "gender" => Test::words(value, "gender"),
+            "circumcised" => Test::words(value, "circumcised"),
+            "scenes_filter" => {
+                let filter = object(name, value)?;
+                let all = scope.scenes()?.clone();
+                Ok(Some(Test::Items(items(scope, Kind::Scene, Some(filter), None, all)?)))
+            }
+            "images_filter" => {
+                let filter = object(name, value)?;
+                let all = scope.images()?.clone();
+                Ok(Some(Test::Items(items(scope, Kind::Image, Some(filter), None, all)?)))
+            }
+            "name" | "sort_name" | "description" | "details" | "disambiguation" | "ethnicity"
+            | "country" | "eye_color" | "measurements" | "fake_tits" | "career_length"
+            | "tattoos" | "piercings" | "hair_color" => {
+                Ok(Some(Test::Text(StringTest::read(name, value)?, name.to_owned())))
+            }
+            _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
+        }
+    }
+
+    /// A criterion on a list of words.
+    fn words(value: &Value, detail: &'static str) -> Result<Option<Test>, FieldError> {
+        let criterion = object(detail, value)?;
+        let mut words = criterion.strs("value_list").unwrap_or_default();
+        if words.is_empty() {
+            words = criterion.strs("value").unwrap_or_default();
+            words.extend(criterion.str("value"));
+        }
+        let words = words.into_iter().map(str::to_owned).collect();
+        Ok(match criterion.str("modifier").unwrap_or("EQUALS") {
+            "EQUALS" | "INCLUDES" => Some(Test::Words(words, Some(true), detail)),
+            "NOT_EQUALS" | "EXCLUDES" => Some(Test::Words(words, Some(false), detail)),
+            "IS_NULL" => Some(Test::Words(Vec::new(), None, detail)),
+            "NOT_NULL" => Some(Test::Words(Vec::new(), Some(false), detail)),
+            other => return Err(FieldError::new(format!("invalid modifier {other}"))),
+        })
+    }
+
+    fn matches(&self, scope: &Rc<Scope>, card: &EntityCard) -> Result<bool, FieldError> {
+        let detail = |name: &str| {
+            let value = card.detail(name)?;
+            value.as_str().map(str::to_owned)
+        };
+        Ok(match self {
+            Test::Text(test, name) => test.matches(&text_of(card, name)),
+            Test::List(test, of) => test.matches_list(of(card).iter().map(String::as_str)),
+            Test::Flag(wanted, of) => of(card) == *wanted,
+            Test::Number(test, number) => test.matches(number.of(scope, card)?),
+            Test::Time(test, of) => test.matches_time(Some(of(card))),
+            Test::Date(test, name) => test.matches(detail(name).as_deref()),
+            Test::Year(test, name) => {
+                let year = detail(name).and_then(|date| date.get(..4)?.parse::<f64>().ok());
+                test.matches(year)
+            }
+            Test::Missing(what) => is_missing(scope, card, what)?,
+            Test::Ids(test, relation) => relation.matches(scope, card, test)?,
+            Test::Words(words, wanted, name) => match (detail(name), wanted) {
+                (found, None) => found.is_none(),
+                (None, Some(_)) => false,
+                (Some(found), Some(wanted)) => words.contains(&found) == *wanted,
+            },
+            Test::Items(items) => !scope.bearers(card.id, None)?.is_disjoint(items),
+        })
+    }
+}
+
+fn text_of(card: &EntityCard, name: &str) -> String {
+    let entity = &card.entity;
+    match name {
+        "name" => entity.name.clone(),
+        "sort_name" => entity.sort_name.clone(),
+        "description" | "details" => entity.description.clone(),
+        "disambiguation" => entity.disambiguation.clone(),
+        other => {
+            let value = card.detail(other);
+            value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        }
+    }
+}
+
+fn is_missing(scope: &Rc<Scope>, card: &EntityCard, what: &str) -> Result<bool, FieldError> {
+    let entity = &card.entity;
+    Ok(match what {
+        "" => true,
+        "image" => entity.image.is_none(),
+        "url" => entity.urls.is_empty(),
+        "aliases" => entity.aliases.is_empty(),
+        "stash_id" => entity.stash_ids.is_empty(),
+        "rating" | "rating100" => entity.rating100.is_none(),
+        "scenes" => scope.bearers(card.id, None)?.is_disjoint(scope.scenes()?),
+        "height" | "height_cm" | "weight" | "penis_length" | "circumcised" | "gender"
+        | "birthdate" | "death_date" => {
+            let name = if what == "height" { "height_cm" } else { what };
+            card.detail(name).is_none_or(|value| value.is_null())
+        }
+        other => text_of(card, other).trim().is_empty(),
+    })
+}
+
+impl Number {
+    fn of(self, scope: &Rc<Scope>, card: &EntityCard) -> Result<Option<f64>, FieldError> {
+        let (view, entities) = (&scope.view, &scope.entities);
+        let bearers = || scope.bearers(card.id, None);
+        let count = match self {
+            Number::Rating => return Ok(card.entity.rating100.map(f64::from)),
+            Number::Detail(name) => return Ok(card.detail(name).and_then(|value| value.as_f64())),
+            Number::Scenes => bearers()?.intersection_len(scope.scenes()?),
+            Number::Images => bearers()?.intersection_len(scope.images()?),
+            Number::Tags => card.own_tags().len() as u64,
+            Number::Tagged(kind) => {
+                let catalogue = view.catalogue(entities)?;
+                let tagged = catalogue.tagged_with(card.id).iter();
+                tagged.filter(|(other, _)| *other == kind).count() as u64
+            }
+            Number::Parents => view.entity_parents(entities, card.id)?.len() as u64,
+            Number::Children => view.entity_children(entities, card.id)?.len() as u64,
+            Number::Counter => counted(scope, &bearers()?)?,
+            Number::Zero => 0,
+        };
+        Ok(Some(count as f64))
+    }
+}
+
+impl Relation {
+    fn matches(
+        self,
+        scope: &Rc<Scope>,
+        card: &EntityCard,
+        test: &IdsTest,
+    ) -> Result<bool, FieldError> {
+        let (view, entities) = (&scope.view, &scope.entities);
+        let own = match self {
+            Relation::Parents => view.entity_parents(entities, card.id)?,
+            Relation::Children => view.entity_children(entities, card.id)?,
+            Relation::Tags => card.own_tags(),
+        };
+        // Depth means: the ids, or what is so many levels from them.
+        let fits = |id: &u32| -> Result<bool, FieldError> {
+            let depth = match test.depth {
+                below if below < 0 => None,
+                levels => Some(usize::try_from(levels).unwrap_or(0)),
+            };
+            Ok(match self {
+                Relation::Parents | Relation::Tags => {
+                    let tree = view.entity_tree(entities, TagId(*id), depth)?;
+                    own.iter().any(|tag| tree.contains(tag))
+                }
+                Relation::Children => {
+                    let levels = depth.map(|depth| depth + 1);
+                    *id != card.id.0
+                        && view.entity_tree(entities, card.id, levels)?.contains(&TagId(*id))
+                }
+            })
+        };
+        for id in &test.excludes {
+            if fits(id)? {
+                return Ok(false);
+            }
+        }
+        let mut matching = 0;
+        for id in &test.values {
+            matching += usize::from(fits(id)?);
+        }
+        Ok(match test.mode {
+            IdsMode::Any => matching > 0 || test.values.is_empty(),
+            IdsMode::All => matching == test.values.len(),
+            IdsMode::Exactly => matching == test.values.len() && own.len() == matching,
+            IdsMode::None => true,
+            IdsMode::Null => own.is_empty(),
+            IdsMode::NotNull => !own.is_empty(),
+        })
+    }
+}

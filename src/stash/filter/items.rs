@@ -1,0 +1,322 @@
+//! Filters of scenes and images.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::criteria::{IdsMode, IdsTest, object};
+use super::fields::{self, Place};
+use super::{Joined, criteria_of, joined};
+use crate::graphql::{FieldError, Map, Value};
+use crate::library::objects::LookupKind;
+use crate::model::entity::EntityKind;
+use crate::model::hash::from_hex;
+use crate::model::ids::{ItemId, TagId};
+use crate::model::item::Item;
+use crate::model::natural::Query;
+use crate::model::place::PlaceKind;
+use crate::stash::file;
+use crate::stash::scope::Scope;
+
+/// Which objects are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::stash) enum Kind {
+    Scene,
+    Image,
+}
+
+type Found = Result<RoaringBitmap, FieldError>;
+
+/// Of `within` the items that a filter and the words of a search find.
+pub(in crate::stash) fn items(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    filter: Option<&Map>,
+    words: Option<&str>,
+    within: RoaringBitmap,
+) -> Found {
+    let narrowing = Narrowing { scope, kind };
+    let found = match filter {
+        Some(filter) => narrowing.level(filter, within)?,
+        None => within,
+    };
+    match words.map(Query::parse).filter(|query| !query.is_empty()) {
+        Some(query) => narrowing.worded(&query, found),
+        None => Ok(found),
+    }
+}
+
+struct Narrowing<'n> {
+    scope: &'n Rc<Scope>,
+    kind: Kind,
+}
+
+impl Narrowing<'_> {
+    fn level(&self, filter: &Map, within: RoaringBitmap) -> Found {
+        let mut criteria: Vec<(&str, &Value)> = criteria_of(filter).collect();
+        criteria.sort_by_key(|(name, _)| fields::cost(name));
+        let is_bare = criteria.is_empty();
+        let join = joined(filter)?;
+        let whole = match join {
+            Some(Joined::Or(_)) => Some(within.clone()),
+            _ => None,
+        };
+        let mut found = within;
+        for (name, value) in criteria {
+            if found.is_empty() {
+                break;
+            }
+            found = self.criterion(name, value, found)?;
+        }
+        Ok(match join {
+            None => found,
+            Some(Joined::And(sub)) => self.level(sub, found)?,
+            Some(Joined::Not(sub)) => {
+                let out = self.level(sub, found.clone())?;
+                found - out
+            }
+            Some(Joined::Or(sub)) => {
+                let other = self.level(sub, whole.unwrap_or_default())?;
+                if is_bare { other } else { found | other }
+            }
+        })
+    }
+
+    fn criterion(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        match fields::place(name) {
+            Place::Set => self.by_set(name, value, within),
+            Place::Memory => fields::by_memory(self.scope, name, value, within),
+            Place::Record => self.by_record(name, value, within),
+            Place::Related => self.by_related(name, value, within),
+            Place::Nowhere => Err(FieldError::new(format!("the filter {name} has no resolver"))),
+        }
+    }
+
+    /// What sets of items answer.
+    fn by_set(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        let single = name == "studios";
+        let kind = match name {
+            "tags" => EntityKind::Tag,
+            "performers" => EntityKind::Performer,
+            "studios" => EntityKind::Studio,
+            "groups" | "movies" => EntityKind::Group,
+            "organized" => {
+                let inbox = self.scope.view.inbox()?;
+                let organized = value.as_bool().unwrap_or(false);
+                return Ok(if organized { within - inbox } else { within & inbox });
+            }
+            "performer_favorite" => {
+                let mut favourites = RoaringBitmap::new();
+                let catalogue = self.scope.view.catalogue(&self.scope.entities)?;
+                let performers = catalogue.of_kind(EntityKind::Performer).iter();
+                for card in performers.filter(|card| card.entity.favorite) {
+                    favourites |= self.scope.bearers(card.id, None)?;
+                }
+                let wanted = value.as_bool().unwrap_or(false);
+                return Ok(if wanted { within & favourites } else { within - favourites });
+            }
+            "performer_tags" => return self.by_performer_tags(value, within),
+            "oshash" | "checksum" => return self.by_hash(name, value, within),
+            // No scene is interactive, and none has markers or belongs to a gallery yet.
+            "interactive" => return Ok(none_if(value.as_bool() == Some(true), within)),
+            "has_markers" => return Ok(none_if(value.as_str() == Some("true"), within)),
+            "galleries" => {
+                let test = IdsTest::read(name, value, false)?;
+                let wanted =
+                    test.is_some_and(|test| !matches!(test.mode, IdsMode::None | IdsMode::Null));
+                return Ok(none_if(wanted, within));
+            }
+            _ => return Err(FieldError::new(format!("the filter {name} has no resolver"))),
+        };
+        match IdsTest::read(name, value, single)? {
+            Some(test) => self.by_entities(&test, kind, within),
+            None => Ok(within),
+        }
+    }
+
+    fn by_entities(&self, test: &IdsTest, kind: EntityKind, within: RoaringBitmap) -> Found {
+        let (view, entities) = (&self.scope.view, &self.scope.entities);
+        let bearers = |id: &u32| self.scope.bearers(TagId(*id), Some(test.depth));
+        let mut found = within;
+        match test.mode {
+            IdsMode::Any if !test.values.is_empty() => {
+                let mut any = RoaringBitmap::new();
+                for id in &test.values {
+                    any |= bearers(id)?;
+                }
+                found &= any;
+            }
+            IdsMode::All | IdsMode::Exactly => {
+                for id in &test.values {
+                    found &= bearers(id)?;
+                }
+            }
+            IdsMode::Null => found -= view.items_with_kind(entities, kind)?,
+            IdsMode::NotNull => found &= view.items_with_kind(entities, kind)?,
+            IdsMode::Any | IdsMode::None => {}
+        }
+        for id in &test.excludes {
+            found -= bearers(id)?;
+        }
+        if test.mode == IdsMode::Exactly {
+            let mut values = test.values.clone();
+            values.sort_unstable();
+            values.dedup();
+            let counts = fields::EntityCounts::new(self.scope, kind)?;
+            found = fields::keep(found, |id| Ok(counts.of(id)? == values.len()))?;
+        }
+        Ok(found)
+    }
+
+    /// Items whose performers bear tags themselves.
+    fn by_performer_tags(&self, value: &Value, within: RoaringBitmap) -> Found {
+        let Some(test) = IdsTest::read("performer_tags", value, false)? else { return Ok(within) };
+        let catalogue = self.scope.view.catalogue(&self.scope.entities)?;
+        let scope = self.scope;
+        let of_tag = |id: &u32| -> Found {
+            let levels = match test.depth {
+                below if below < 0 => None,
+                levels => Some(usize::try_from(levels).unwrap_or(0)),
+            };
+            let mut items = RoaringBitmap::new();
+            for tag in scope.view.entity_tree(&scope.entities, TagId(*id), levels)? {
+                for (kind, performer) in catalogue.tagged_with(tag) {
+                    if *kind == EntityKind::Performer {
+                        items |= scope.bearers(*performer, None)?;
+                    }
+                }
+            }
+            Ok(items)
+        };
+        let mut found = within;
+        match test.mode {
+            IdsMode::Any if !test.values.is_empty() => {
+                let mut any = RoaringBitmap::new();
+                for id in &test.values {
+                    any |= of_tag(id)?;
+                }
+                found &= any;
+            }
+            IdsMode::All => {
+                for id in &test.values {
+                    found &= of_tag(id)?;
+                }
+            }
+            IdsMode::Null | IdsMode::NotNull => {
+                let mut tagged = RoaringBitmap::new();
+                for card in catalogue.of_kind(EntityKind::Performer) {
+                    if !card.own_tags().is_empty() {
+                        tagged |= scope.bearers(card.id, None)?;
+                    }
+                }
+                if test.mode == IdsMode::Null { found -= tagged } else { found &= tagged }
+            }
+            IdsMode::Any | IdsMode::None => {}
+            IdsMode::Exactly => {
+                let text = "invalid modifier EQUALS for performer tags";
+                return Err(FieldError::from(text));
+            }
+        }
+        for id in &test.excludes {
+            found -= of_tag(id)?;
+        }
+        Ok(found)
+    }
+
+    /// A whole hash is looked up; other tests read the records.
+    fn by_hash(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        let criterion = object(name, value)?;
+        let text = criterion.str("value").unwrap_or_default();
+        let is_equal = criterion.str("modifier").unwrap_or("EQUALS") == "EQUALS";
+        let kind = if name == "oshash" { LookupKind::Oshash } else { LookupKind::Md5 };
+        let Some(hash) = from_hex(text).filter(|_| is_equal) else {
+            return self.by_record(name, value, within);
+        };
+        let mut found = RoaringBitmap::new();
+        for item in self.scope.view.items_by_hash(kind, &hash)? {
+            found.extend(self.scope.view.head_of(item)?.map(|head| head.0));
+        }
+        Ok(found & within)
+    }
+
+    /// What needs a record or a path.
+    fn by_record(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        let candidates = fields::candidates(self.scope, name, value)?;
+        let (within, rest) = match candidates {
+            // What has no such text passes or fails as a whole.
+            Some((set, passes)) => {
+                let rest = if passes { &within - &set } else { RoaringBitmap::new() };
+                (within & set, rest)
+            }
+            None => (within, RoaringBitmap::new()),
+        };
+        let test = fields::RecordTest::read(name, value)?;
+        let found = fields::keep(within, |id| {
+            let Some(item) = self.scope.view.item(id)? else { return Ok(false) };
+            test.matches(self.scope, id, &Arc::new(item))
+        })?;
+        Ok(found | rest)
+    }
+
+    /// Items of which a related object fulfils a filter of its own.
+    fn by_related(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        let filter = object(name, value)?;
+        if filter.is_empty() {
+            return Ok(within);
+        }
+        let kind = match name {
+            "tags_filter" => EntityKind::Tag,
+            "performers_filter" => EntityKind::Performer,
+            "studios_filter" => EntityKind::Studio,
+            _ => return Err(FieldError::new(format!("the filter {name} has no resolver"))),
+        };
+        let mut any = RoaringBitmap::new();
+        for card in super::entities(self.scope, kind, Some(filter), None)? {
+            any |= self.scope.bearers(card.id, None)?;
+        }
+        Ok(within & any)
+    }
+
+    /// Items whose title, details, path or hashes hold the words of a search.
+    fn worded(&self, query: &Query, within: RoaringBitmap) -> Found {
+        let narrowed = match self.scope.word_candidates(query)? {
+            Some(candidates) => within & candidates,
+            None => within,
+        };
+        let facts = matches!(self.kind, Kind::Scene | Kind::Image);
+        fields::keep(narrowed, |id| {
+            let Some(item) = self.scope.view.item(id)? else { return Ok(false) };
+            let texts = searched(self.scope, id, &Arc::new(item), facts)?;
+            Ok(query.matches(texts.iter().map(String::as_str)))
+        })
+    }
+}
+
+/// The texts that a search looks at.
+fn searched(
+    scope: &Scope,
+    id: ItemId,
+    item: &Arc<Item>,
+    details: bool,
+) -> Result<Vec<String>, FieldError> {
+    let mut texts: Vec<String> = item.note("title").map(str::to_owned).into_iter().collect();
+    if details {
+        texts.extend(item.note("details").map(str::to_owned));
+    }
+    for found in scope.view.object_files(id, item)? {
+        // Where a managed blob is says nothing but its hash.
+        if found.place.kind != PlaceKind::Managed {
+            texts.push(file::text(&found.path));
+        }
+        if let Some(media) = &found.item.media {
+            texts.push(crate::model::hash::to_hex(&media.md5));
+            texts.extend(media.oshash.map(|hash| format!("{hash:016x}")));
+        }
+    }
+    Ok(texts)
+}
+
+fn none_if(none: bool, within: RoaringBitmap) -> RoaringBitmap {
+    if none { RoaringBitmap::new() } else { within }
+}

@@ -1,0 +1,332 @@
+//! The media routes: streams, pictures, captions, and the pictures of entities.
+
+use std::sync::Arc;
+
+use super::door::Shared;
+use super::file::Caption;
+use crate::http::{
+    FileAnswer, FileSource, Lookup, Method, Params, Request, Response, Route, Router, Status,
+};
+use crate::library::entities::EntityCard;
+use crate::library::{self, View};
+use crate::model::entity::EntityKind;
+use crate::model::hash::{from_hex, to_hex};
+use crate::model::ids::{ItemId, TagId};
+
+/// The router of the media routes.
+pub(super) type Routes = Router<Handler>;
+
+/// What a route answers: content that is found on a thread that may block.
+pub(super) type Handler = fn(&Call<'_>) -> Result<Answer, Refused>;
+
+pub(super) struct Call<'c> {
+    shared: &'c Shared,
+    view: View,
+    params: &'c Params,
+    request: &'c Request,
+}
+
+/// What was found.
+pub(super) enum Answer {
+    /// A file or bytes, with ranges and conditions.
+    Content(Box<FileAnswer>),
+    /// Anything else.
+    Plain(Response),
+}
+
+/// Why there is nothing.
+pub(super) enum Refused {
+    Missing,
+    Malformed,
+    Library(library::Error),
+}
+
+impl From<library::Error> for Refused {
+    fn from(error: library::Error) -> Refused {
+        match error {
+            library::Error::Missing { .. } => Refused::Missing,
+            other => Refused::Library(other),
+        }
+    }
+}
+
+/// The table of routes.
+pub(super) fn routes() -> Routes {
+    let get = |pattern, handler: Handler| {
+        [Method::Get, Method::Head].map(|method| Route::new(method, pattern, handler))
+    };
+    let rows = [
+        get("/scene/{id}/stream", stream),
+        get("/scene/{id}/screenshot", screenshot),
+        get("/scene/{id}/caption", caption),
+        get("/scene/{id}/vtt/chapter", chapters),
+        get("/scene/{id}/{any*}", known_scene),
+        get("/image/{id}/image", image),
+        get("/image/{id}/thumbnail", thumbnail),
+        get("/performer/{id}/image", performer_picture),
+        get("/studio/{id}/image", studio_picture),
+        get("/tag/{id}/image", tag_picture),
+    ];
+    Router::new(rows.into_iter().flatten()).expect("the patterns are valid and different")
+}
+
+/// Answers what is no page and no query.
+pub(super) async fn answer(shared: &Arc<Shared>, routes: &Routes, request: Request) -> Response {
+    let path = request.raw_path.strip_suffix('/').unwrap_or(&request.raw_path);
+    let Lookup::Found(handler, params) = routes.lookup(request.method, path) else {
+        return missing();
+    };
+    let (handler, shared) = (*handler, Arc::clone(shared));
+    let has_stamp = request.pairs().contains("t");
+    let found = tokio::task::spawn_blocking(move || {
+        let found = shared.library.view().map_err(Refused::from).and_then(|view| {
+            handler(&Call { shared: &shared, view, params: &params, request: &request })
+        });
+        (found, request)
+    });
+    let Ok((found, request)) = found.await else {
+        return Response::text(Status::INTERNAL_SERVER_ERROR, "Internal server error");
+    };
+    let caching = if has_stamp { "private, max-age=31536000, immutable" } else { "no-cache" };
+    match found {
+        Ok(Answer::Plain(response)) => response,
+        Ok(Answer::Content(content)) => {
+            let size = content.size();
+            match content.answer(&request) {
+                Ok(mut response) => {
+                    response.headers.set_default("Accept-Ranges", "bytes");
+                    response.headers.set_default("Cache-Control", caching);
+                    response
+                }
+                Err(error) => Response::text(error.status(), "invalid range")
+                    .with_header("Content-Range", crate::http::RangeError::content_range(size)),
+            }
+        }
+        Err(Refused::Missing) => missing(),
+        Err(Refused::Malformed) => Response::new(Status::BAD_REQUEST),
+        Err(Refused::Library(library::Error::Busy)) => Response::new(Status::SERVICE_UNAVAILABLE),
+        Err(Refused::Library(error)) => {
+            tracing::error!(%error, "a media route failed");
+            Response::text(Status::INTERNAL_SERVER_ERROR, "Internal server error")
+        }
+    }
+}
+
+fn missing() -> Response {
+    Response::bytes("text/plain; charset=utf-8", "404 page not found\n")
+        .with_status(Status::NOT_FOUND)
+}
+
+impl Call<'_> {
+    /// The scene of the path.
+    fn scene(&self) -> Result<ItemId, Refused> {
+        let text = self.params.get("id").unwrap_or_default();
+        let id: i64 = text.parse().map_err(|_| Refused::Malformed)?;
+        let id = u32::try_from(id).map_err(|_| Refused::Missing)?;
+        if self.view.scenes()?.contains(id) { Ok(ItemId(id)) } else { Err(Refused::Missing) }
+    }
+
+    /// The image of the path: by id, or by its MD5.
+    fn image(&self) -> Result<ItemId, Refused> {
+        let text = self.params.get("id").unwrap_or_default();
+        let images = self.view.images()?;
+        if let Ok(id) = text.parse::<u32>() {
+            return if images.contains(id) { Ok(ItemId(id)) } else { Err(Refused::Missing) };
+        }
+        let hash = from_hex(text).ok_or(Refused::Missing)?;
+        for item in self.view.items_by_hash(library::objects::LookupKind::Md5, &hash)? {
+            let head = self.view.head_of(item)?;
+            if let Some(head) = head.filter(|head| images.contains(head.0)) {
+                return Ok(head);
+            }
+        }
+        Err(Refused::Missing)
+    }
+
+    /// The bytes of an item's first place.
+    fn original(&self, id: ItemId) -> Result<Answer, Refused> {
+        let content = self.view.open_content(id)?.ok_or(Refused::Missing)?;
+        let source = FileSource::open(&content.path).map_err(|_| Refused::Missing)?;
+        let modified_ms = source.modified_ms();
+        let mut answer = FileAnswer::of_file(source, content.filetype.mime());
+        answer.modified_ms = modified_ms;
+        Ok(Answer::Content(Box::new(answer)))
+    }
+
+    /// A picture in memory.
+    fn picture(&self, bytes: Vec<u8>, mime: &str) -> Answer {
+        use md5::Digest;
+        let etag = format!("\"{}\"", to_hex(&md5::Md5::digest(&bytes)));
+        let mut answer = FileAnswer::of_bytes(bytes, mime);
+        answer.etag = Some(etag);
+        Answer::Content(Box::new(answer))
+    }
+
+    fn entity_picture(&self, kind: EntityKind) -> Result<Answer, Refused> {
+        let text = self.params.get("id").unwrap_or_default();
+        let id: i64 = text.parse().map_err(|_| Refused::Malformed)?;
+        let id = TagId(u32::try_from(id).map_err(|_| Refused::Missing)?);
+        let scope = self.view.entity_scope(&self.shared.rules);
+        let card = self.view.entity(&scope, id)?.filter(|card| card.kind == kind);
+        let card = card.ok_or(Refused::Missing)?;
+        let wants_default = self.request.pairs().first("default") == Some("true");
+        if let Some(hash) = card.entity.image.filter(|_| !wants_default)
+            && let Some(bytes) = self.view.picture(hash)?
+        {
+            let mime = sniff(&bytes);
+            return Ok(self.picture(bytes, mime));
+        }
+        Ok(self.picture(default_picture(&card).into_bytes(), "image/svg+xml"))
+    }
+}
+
+fn stream(call: &Call<'_>) -> Result<Answer, Refused> {
+    let id = call.scene()?;
+    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let name = call.view.object_files(id, &Arc::new(item))?.into_iter().next();
+    let name = name.and_then(|file| {
+        file.path
+            .file_name()
+            .map(|name| name.to_string_lossy().replace(['"', '\\', '\r', '\n'], "_"))
+    });
+    let answer = call.original(id)?;
+    let Answer::Content(content) = answer else { return Ok(answer) };
+    let size = content.size();
+    let Ok(mut response) = content.answer(call.request) else {
+        let response = Response::text(Status::RANGE_NOT_SATISFIABLE, "invalid range")
+            .with_header("Content-Range", format!("bytes */{size}"));
+        return Ok(Answer::Plain(response));
+    };
+    response.headers.set("Accept-Ranges", "bytes");
+    if let Some(name) = name {
+        response.headers.set("Content-Disposition", format!("inline; filename=\"{name}\""));
+    }
+    Ok(Answer::Plain(response))
+}
+
+fn screenshot(call: &Call<'_>) -> Result<Answer, Refused> {
+    let id = call.scene()?;
+    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let cover = item.object.as_ref().and_then(|object| object.cover);
+    if let Some(hash) = cover
+        && let Some(bytes) = call.view.picture(hash)?
+    {
+        let mime = sniff(&bytes);
+        return Ok(call.picture(bytes, mime));
+    }
+    let thumbnail = call.view.thumbnail(id)?;
+    Ok(call.picture(thumbnail.bytes, thumbnail.mime))
+}
+
+fn image(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.original(call.image()?)
+}
+
+fn thumbnail(call: &Call<'_>) -> Result<Answer, Refused> {
+    let thumbnail = call.view.thumbnail(call.image()?)?;
+    Ok(call.picture(thumbnail.bytes, thumbnail.mime))
+}
+
+/// What a scene could have but has not: previews, sprites, heat maps.
+fn known_scene(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.scene()?;
+    Err(Refused::Missing)
+}
+
+/// Chapters are markers, and there are none.
+fn chapters(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.scene()?;
+    Ok(call.picture(b"WEBVTT".to_vec(), "text/vtt"))
+}
+
+fn caption(call: &Call<'_>) -> Result<Answer, Refused> {
+    let id = call.scene()?;
+    let item = Arc::new(call.view.item(id)?.ok_or(Refused::Missing)?);
+    let pairs = call.request.pairs();
+    let field = |name| pairs.first(name).unwrap_or_default();
+    let files = call.view.object_files(id, &item)?;
+    let captions = files.first().map(|file| Caption::beside(&file.path)).unwrap_or_default();
+    let found = captions.iter().find(|caption| caption.is(field("lang"), field("type")));
+    let text = found.and_then(|caption| std::fs::read(&caption.path).ok()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let text = if field("type") == "srt" && !text.is_empty() { from_srt(&text) } else { text };
+    Ok(call.picture(text.into_bytes(), "text/vtt"))
+}
+
+/// The same captions in the form that browsers take.
+fn from_srt(text: &str) -> String {
+    let mut out = String::from("WEBVTT\n\n");
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        if line.contains("-->") {
+            out.push_str(&line.replace(',', "."));
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn performer_picture(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.entity_picture(EntityKind::Performer)
+}
+
+fn studio_picture(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.entity_picture(EntityKind::Studio)
+}
+
+fn tag_picture(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.entity_picture(EntityKind::Tag)
+}
+
+/// The type of a picture by its first bytes.
+fn sniff(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0xFF, 0xD8, ..] => "image/jpeg",
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [b'G', b'I', b'F', ..] => "image/gif",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        [b'B', b'M', ..] => "image/bmp",
+        _ if bytes.trim_ascii_start().starts_with(b"<") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// The picture of an entity without one: its first letter on a colour of its name.
+fn default_picture(card: &EntityCard) -> String {
+    let name = &card.entity.name;
+    let sum = name.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let letter = name.chars().find(|sign| sign.is_alphanumeric()).unwrap_or('?');
+    let (width, height) = match card.kind {
+        EntityKind::Performer => (400, 600),
+        EntityKind::Tag | EntityKind::Studio | EntityKind::Group => (480, 270),
+    };
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"hsl({}, 30%, 40%)\"/>\
+         <text x=\"50%\" y=\"50%\" fill=\"#fff\" font-family=\"sans-serif\" font-size=\"160\" \
+         text-anchor=\"middle\" dominant-baseline=\"central\">{}</text></svg>",
+        sum % 360,
+        letter.to_uppercase()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captions_are_turned_into_what_browsers_take() {
+        let srt = "\u{feff}1\r\n00:00:01,500 --> 00:00:02,000\r\nNight, train\r\n";
+        let vtt = "WEBVTT\n\n1\n00:00:01.500 --> 00:00:02.000\nNight, train\n";
+        assert_eq!(from_srt(srt), vtt);
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_first_bytes() {
+        assert_eq!(sniff(b"\xFF\xD8\xFF"), "image/jpeg");
+        assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), "image/webp");
+        assert_eq!(sniff(b"  <svg/>"), "image/svg+xml");
+        assert_eq!(sniff(b""), "application/octet-stream");
+    }
+}

@@ -1,0 +1,188 @@
+//! The door over a real library: what is written on one side is read on the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value as Json, json};
+
+use super::StashDoor;
+use crate::config::Config;
+use crate::http::{Body, Method, Request, Response, Service, Status};
+use crate::library::{
+    ImportRequest, Library, Settings, Source, TagAction, TagChange, TagChangeRules,
+};
+use crate::model::ids::ItemId;
+use crate::model::service::builtin;
+use crate::model::tag::Tag;
+
+/// A door to a library of its own.
+struct Scratch {
+    folder: PathBuf,
+    library: Arc<Library>,
+    door: StashDoor,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = format!("diptych-stash-{}-{serial}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        let config = Config { data: folder.join("data"), ..Config::default() };
+        let library = Library::open(Settings::at(&config.data)).unwrap();
+        let door = StashDoor::new(Arc::clone(&library), &Arc::new(config)).unwrap();
+        Scratch { folder, library, door }
+    }
+
+    fn import(&self, name: &str) -> ItemId {
+        let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/media");
+        let source = Source::Path(fixtures.join(name));
+        let request = ImportRequest { source, domains: vec![], delete_source: false };
+        self.library.import(request).unwrap().item.unwrap()
+    }
+
+    fn tag(&self, id: ItemId, text: &str) {
+        let change = TagChange {
+            service: builtin::MY_TAGS,
+            action: TagAction::Add,
+            tag: Tag::clean(text).unwrap(),
+            reason: String::new(),
+        };
+        self.library.change_tags(vec![id], vec![change], TagChangeRules::default()).unwrap();
+    }
+
+    fn request(&self, request: Request) -> (Response, Status) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let response = runtime.block_on(self.door.call(request));
+        let status = response.status;
+        (response, status)
+    }
+
+    fn get(&self, target: &str) -> (Vec<u8>, Status) {
+        let (response, status) = self.request(Request::new(Method::Get, target));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        (runtime.block_on(response.into_bytes()).unwrap().to_vec(), status)
+    }
+
+    fn ask(&self, query: &str) -> Json {
+        let body = json!({"query": query}).to_string();
+        let request = Request::new(Method::Post, "/graphql")
+            .with_header("Content-Type", "application/json")
+            .with_header("Host", "trains.example:9999")
+            .with_body(Body::from_bytes(body));
+        let (response, _) = self.request(request);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let body = runtime.block_on(response.into_bytes()).unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// The data of a query that must not fail.
+    #[track_caller]
+    fn data(&self, query: &str) -> Json {
+        let answer = self.ask(query);
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].clone()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+const PICTURE: &str = "a03_grad_320x240_q85.jpg";
+const OTHER: &str = "d02_square_small.jpg";
+
+#[test]
+fn the_state_of_a_fresh_library_is_told() {
+    let scratch = Scratch::new();
+    let data = scratch.data("{ systemStatus { status appSchema } version { version } stats { scene_count image_count tag_count images_size } }");
+    assert_eq!(data["systemStatus"], json!({"status": "OK", "appSchema": 75}));
+    assert_eq!(data["version"]["version"], "v0.30.1");
+    assert_eq!(
+        data["stats"],
+        json!({"scene_count": 0, "image_count": 0, "tag_count": 0, "images_size": 0})
+    );
+    assert_eq!(scratch.get("/healthz"), (b".".to_vec(), Status::OK));
+    assert_eq!(scratch.get("/nothing").1, Status::NOT_FOUND);
+}
+
+#[test]
+fn a_picture_tagged_elsewhere_is_an_image_with_tags_and_performers() {
+    let scratch = Scratch::new();
+    let id = scratch.import(PICTURE);
+    let other = scratch.import(OTHER);
+    scratch.tag(id, "night train");
+    scratch.tag(id, "performer:ann lark");
+    let data = scratch.data(
+        "{ findImages(filter: {sort: \"id\"}) { count megapixels images { id title organized \
+         tags { name image_count } performers { name } paths { image } \
+         visual_files { ... on ImageFile { width height fingerprints { type value } } } } } }",
+    );
+    assert_eq!(data["findImages"]["count"], 2);
+    let image = &data["findImages"]["images"][0];
+    assert_eq!(image["id"], id.to_string());
+    assert_eq!(image["organized"], false);
+    assert_eq!(image["tags"], json!([{"name": "night train", "image_count": 1}]));
+    assert_eq!(image["performers"], json!([{"name": "ann lark"}]));
+    let start = format!("http://trains.example:9999/image/{id}/image?t=");
+    assert!(image["paths"]["image"].as_str().unwrap().starts_with(&start));
+    assert_eq!(image["visual_files"][0]["width"], 320);
+    let tag = &scratch.data("{ allTags { id name } }")["allTags"][0];
+    assert_eq!(tag["name"], "night train");
+    let check = |filter: &str, ids: &[ItemId]| {
+        let query = format!("{{ findImages(image_filter: {filter}) {{ images {{ id }} }} }}");
+        let found = scratch.data(&query);
+        let ids: Vec<Json> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
+        assert_eq!(found["findImages"]["images"], Json::Array(ids), "{filter}");
+    };
+    let tag = tag["id"].as_str().unwrap();
+    check(&format!("{{tags: {{value: [{tag}], modifier: INCLUDES}}}}"), &[id]);
+    check(&format!("{{tags: {{value: [{tag}], modifier: EXCLUDES}}}}"), &[other]);
+    check("{tag_count: {value: 0, modifier: EQUALS}}", &[other]);
+    check("{performers: {modifier: NOT_NULL}}", &[id]);
+    check("{organized: true}", &[]);
+    check("{resolution: {value: LOW, modifier: EQUALS}}", &[id, other]);
+    check("{orientation: {value: [SQUARE]}}", &[other]);
+    check("{NOT: {performer_count: {value: 1, modifier: EQUALS}}}", &[other]);
+    check("{path: {value: \".jpg\", modifier: INCLUDES}}", &[id, other]);
+    check("{performers_filter: {name: {value: \"ann lark\", modifier: EQUALS}}}", &[id]);
+}
+
+#[test]
+fn pictures_are_served_whole_and_small() {
+    let scratch = Scratch::new();
+    let id = scratch.import(PICTURE);
+    let (bytes, status) = scratch.get(&format!("/image/{id}/image?t=1"));
+    assert_eq!((status, &bytes[..2]), (Status::OK, &[0xFF, 0xD8][..]));
+    let (bytes, status) = scratch.get(&format!("/image/{id}/thumbnail"));
+    assert_eq!((status, &bytes[..2]), (Status::OK, &[0xFF, 0xD8][..]));
+    assert_eq!(scratch.get(&format!("/scene/{id}/stream")).1, Status::NOT_FOUND);
+    assert_eq!(scratch.get("/scene/x/stream").1, Status::BAD_REQUEST);
+    assert_eq!(scratch.get("/image/99/image").1, Status::NOT_FOUND);
+}
+
+#[test]
+fn transports_and_statuses_are_as_documented() {
+    let scratch = Scratch::new();
+    let check = |request: Request, status: u16| {
+        let target = request.target();
+        assert_eq!(scratch.request(request).1, Status(status), "{target}");
+    };
+    let post = |kind: &str, body: &str| {
+        Request::new(Method::Post, "/graphql")
+            .with_header("Content-Type", kind)
+            .with_body(Body::from_bytes(body.to_owned()))
+    };
+    check(Request::new(Method::Get, "/graphql?query=%7Bversion%7Bhash%7D%7D"), 200);
+    check(Request::new(Method::Get, "/graphql?query=mutation%7BstopAllJobs%7D"), 406);
+    check(post("application/json", "{\"query\": \"{ version { hash } }\"}"), 200);
+    check(post("application/json", "{\"query\": \"{ nothing }\"}"), 422);
+    check(post("application/json", "{"), 400);
+    check(post("text/plain", "x"), 400);
+    check(post("multipart/form-data; boundary=b", "--b--\r\n"), 422);
+    check(Request::new(Method::Get, "/graphql?query=x").with_header("ApiKey", "wrong"), 401);
+}
