@@ -39,6 +39,8 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
     let hydrus = Arc::new(hydrus);
     let stash = StashDoor::new(Arc::clone(library), config).map_err(|error| error.to_string())?;
     let stash = Arc::new(stash);
+    // Before anyone is told where to knock.
+    let first_key = keys::ensure_first(library, config).map_err(|error| error.to_string())?;
     let mut serving = Vec::new();
     let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
     if config.shares_listener() {
@@ -56,7 +58,6 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
         serving.push(tokio::spawn(first.serve(hydrus, shutdown.clone())));
         serving.push(tokio::spawn(second.serve(stash, shutdown.clone())));
     }
-    let first_key = keys::ensure_first(library, config).map_err(|error| error.to_string())?;
     if let Some(key) = first_key {
         let kept = config.data.join("access_key");
         super::tell(&format!("Access key (kept in {}): {key}", kept.display()));
