@@ -133,8 +133,10 @@ impl Object {
 
 impl Content {
     fn into_response(self, request: &Request) -> Result<Response, Rejection> {
+        // A header without `=` is no range at all; one that names no numbers is a bad range.
+        let is_range = request.headers.get("range").is_some_and(|range| range.contains('='));
         let refuse = |error: RangeError| match error.status() {
-            Status::BAD_REQUEST => Rejection::bad_request(error.to_string()),
+            Status::BAD_REQUEST if !is_range => Rejection::bad_request(error.to_string()),
             _ => Rejection::bad_range(error.to_string()),
         };
         let response = self.file.answer(request).map_err(refuse)?;

@@ -15,8 +15,8 @@ use super::params::{Params, cbor_body, json_body, names, query};
 use super::routes::ROUTES;
 use crate::config::Config;
 use crate::http::{
-    Body, BodyError, BoxFuture, Failure, Headers, Method, Request, Response, Service, Status,
-    TempFile,
+    Body, BodyError, BoxFuture, Failure, Headers, Method, Pairs, Request, Response, Service,
+    Status, TempFile,
 };
 use crate::library::{self, Library};
 use crate::model::filetype::FileType;
@@ -183,7 +183,7 @@ impl Inner {
         let arguments = match request.method {
             Method::Post => self.read_body(endpoint, &request, body, caller.as_ref()).await,
             _ => {
-                let values = query(&request.pairs()).map_err(Unread::from);
+                let values = query(&pairs_of(&request)).map_err(Unread::from);
                 values.map(|values| Arguments { values, ..Arguments::default() })
             }
         };
@@ -361,6 +361,13 @@ fn check_user_agent(text: &str) -> Result<(), Rejection> {
     }
 }
 
+/// The arguments in the query. A name without `=` is none, as the original has it.
+fn pairs_of(request: &Request) -> Pairs {
+    let query = request.query.as_deref().unwrap_or_default();
+    let pieces: Vec<&str> = query.split('&').filter(|piece| piece.contains('=')).collect();
+    Pairs::parse(&pieces.join("&"))
+}
+
 /// In which form the answer is wanted: the one that `Accept` names alone, else that of the body,
 /// else what the query says.
 fn wants_cbor(request: &Request, arguments: &Arguments) -> bool {
@@ -370,7 +377,7 @@ fn wants_cbor(request: &Request, arguments: &Arguments) -> bool {
         (false, true) => false,
         _ if arguments.is_cbor => true,
         _ if arguments.is_json => false,
-        _ => request.pairs().contains("cbor"),
+        _ => pairs_of(request).contains("cbor"),
     }
 }
 

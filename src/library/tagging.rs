@@ -165,7 +165,7 @@ fn apply(
             tags.remove(Status::Pending, tag);
         }
         TagAction::Petition => {
-            if current {
+            if may_delete {
                 tags.insert(Status::Petitioned, tag, &change.reason);
             }
         }

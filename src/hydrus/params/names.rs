@@ -7,6 +7,7 @@ pub enum Kind {
     Hex,
     /// Percent-decoded a second time.
     Text,
+    /// Percent-decoded a second time as well.
     Json,
     /// JSON, a list of hexadecimal texts.
     HexList,

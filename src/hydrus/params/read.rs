@@ -35,7 +35,9 @@ fn query_value(name: &str, kind: Kind, text: &str, is_cbor: bool) -> Result<Valu
         let sentence = format!("I was expecting to parse '{name}' as {what}, but it failed.");
         Rejection::bad_request(sentence)
     };
-    let decoded = || if is_cbor { packed_cbor(text) } else { serde_json::from_str(text).ok() };
+    let decoded = || {
+        if is_cbor { packed_cbor(text) } else { serde_json::from_str(&decode_percent(text)).ok() }
+    };
     match kind {
         Kind::Integer => {
             let number = text.trim().parse::<i64>();
@@ -154,7 +156,8 @@ fn body(value: Option<Value>) -> Result<Map<String, Value>, Rejection> {
             .any(|names| names.contains(&name));
         let is_empty = names::HEX.contains(&name) && value.as_str() == Some("");
         // Of other parameters some mean something by being null.
-        !(is_hex && value.is_null()) && !is_empty
+        let is_absent = is_empty || (is_hex && value.is_null());
+        !is_absent
     });
     for (name, value) in &values {
         let name = name.as_str();
