@@ -9,7 +9,6 @@ use super::file::text;
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Object, Resolved};
 use crate::library::View;
-use crate::model::service::ServiceKind;
 
 /// The whole configuration.
 pub(super) struct Configuration {
@@ -60,7 +59,7 @@ impl Section {
     /// A section as of now.
     pub(super) fn load(scope: &Rc<Scope>, name: &str) -> Result<Section, FieldError> {
         let (type_name, mut values) = match name {
-            "general" => ("ConfigGeneralResult", general(scope)),
+            "general" => ("ConfigGeneralResult", general(scope)?),
             "interface" => ("ConfigInterfaceResult", section_defaults(name)),
             "dlna" => ("ConfigDLNAResult", section_defaults(name)),
             "scraping" => ("ConfigScrapingResult", section_defaults(name)),
@@ -135,25 +134,24 @@ fn resolved<'a>(name: &str, value: &Json) -> Resolved<'a> {
 }
 
 /// The library folders, as Stash shows them.
-fn stashes(view: &View) -> Json {
-    let folders = view.services().of_kind(ServiceKind::LOCAL_FILES);
-    let folders = folders.filter_map(|(_, service)| service.folder.as_ref());
-    folders
-        .map(|path| {
-            let path = String::from_utf8_lossy(path);
-            json!({"path": path, "excludeVideo": false, "excludeImage": false})
+fn stashes(view: &View) -> Result<Json, FieldError> {
+    let folders = view.library_folders()?.into_iter();
+    Ok(folders
+        .map(|folder| {
+            let (video, image) = (folder.exclude_video, folder.exclude_image);
+            json!({"path": text(&folder.path), "excludeVideo": video, "excludeImage": image})
         })
-        .collect()
+        .collect())
 }
 
-fn general(scope: &Scope) -> Json {
+fn general(scope: &Scope) -> Result<Json, FieldError> {
     let shared = &scope.shared;
     let data = &shared.library.settings().data;
     let at = |name: &str| text(&data.join(name));
     let settings = shared.settings.read();
     let mut values = section_defaults("general");
     let known = json!({
-        "stashes": stashes(&scope.view),
+        "stashes": stashes(&scope.view)?,
         "databasePath": at("library.redb"),
         "generatedPath": text(&shared.config.generated_folder()),
         "configFilePath": at("diptych.toml"),
@@ -164,7 +162,7 @@ fn general(scope: &Scope) -> Json {
     if let (Some(values), Json::Object(known)) = (values.as_object_mut(), known) {
         values.extend(known);
     }
-    values
+    Ok(values)
 }
 
 /// A section as it is before anything was set.

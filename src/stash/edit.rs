@@ -1,11 +1,50 @@
-//! Mutations.
+//! Mutations: each reads its input, writes once, and answers from a fresh view.
+
+mod entities;
+mod history;
+mod inputs;
+mod items;
+mod settings;
 
 use std::rc::Rc;
 
+use super::filter::Kind;
+use super::job;
 use super::scope::Scope;
 use crate::graphql::{Field, FieldError, Resolved};
+use crate::model::entity::EntityKind;
 
 /// Runs one mutation.
-pub(super) fn mutate<'r>(_: &Rc<Scope>, _: Field<'_>) -> Result<Resolved<'r>, FieldError> {
-    Err(FieldError::Unresolved)
+pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
+    let arguments = field.arguments();
+    match field.name() {
+        "sceneUpdate" => items::update_one(scope, Kind::Scene, arguments),
+        "imageUpdate" => items::update_one(scope, Kind::Image, arguments),
+        "scenesUpdate" => items::update_many(scope, Kind::Scene, arguments),
+        "imagesUpdate" => items::update_many(scope, Kind::Image, arguments),
+        "bulkSceneUpdate" => items::update_bulk(scope, Kind::Scene, arguments),
+        "bulkImageUpdate" => items::update_bulk(scope, Kind::Image, arguments),
+        "sceneDestroy" | "scenesDestroy" => items::destroy(scope, Kind::Scene, arguments),
+        "imageDestroy" | "imagesDestroy" => items::destroy(scope, Kind::Image, arguments),
+        "tagCreate" => entities::create(scope, EntityKind::Tag, arguments),
+        "performerCreate" => entities::create(scope, EntityKind::Performer, arguments),
+        "studioCreate" => entities::create(scope, EntityKind::Studio, arguments),
+        "tagUpdate" => entities::update(scope, EntityKind::Tag, arguments),
+        "performerUpdate" => entities::update(scope, EntityKind::Performer, arguments),
+        "studioUpdate" => entities::update(scope, EntityKind::Studio, arguments),
+        "tagDestroy" | "tagsDestroy" => entities::destroy(scope, EntityKind::Tag, arguments),
+        "performerDestroy" | "performersDestroy" => {
+            entities::destroy(scope, EntityKind::Performer, arguments)
+        }
+        "studioDestroy" | "studiosDestroy" => {
+            entities::destroy(scope, EntityKind::Studio, arguments)
+        }
+        "tagsMerge" => entities::merge_tags(scope, arguments),
+        "metadataScan" | "stopJob" | "stopAllJobs" => job::mutate(scope, field),
+        "generateAPIKey" | "configureGeneral" | "configureInterface" | "configureDLNA"
+        | "configureScraping" | "configureDefaults" | "configureUI" | "configureUISetting" => {
+            settings::mutate(scope, field)
+        }
+        _ => history::mutate(scope, field),
+    }
 }

@@ -11,8 +11,3 @@ impl From<library::Error> for FieldError {
         FieldError::new(error)
     }
 }
-
-/// The library's word for a sentence of ours: carries it out of a write.
-pub(super) fn refuse(sentence: impl Into<String>) -> library::Error {
-    library::Error::invalid(sentence)
-}

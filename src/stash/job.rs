@@ -1,11 +1,121 @@
-//! `Job`: the queue of long work.
+//! `Job`: the queue of long work, and the mutations that start and stop it.
 
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::scope::Scope;
-use crate::graphql::{Field, FieldError, Resolved};
+use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
+use crate::library::ScanRequest;
+use crate::library::jobs::{Job, JobStatus};
+use crate::model::time::{now_ms, parse_timestamp};
 
 /// `findJob` and `jobQueue`.
-pub(super) fn query<'r>(_: &Rc<Scope>, _: Field<'_>) -> Result<Resolved<'r>, FieldError> {
-    Err(FieldError::Unresolved)
+pub(super) fn query<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
+    let jobs = scope.shared.library.jobs();
+    let object = |job| JobObject { scope: Rc::clone(scope), job };
+    if field.name() == "findJob" {
+        let id = field.arguments().map("input").and_then(|input| input.str("id"));
+        let found = jobs.find(job_id(id)?);
+        return Ok(found.map_or(Resolved::Null, |job| Resolved::object(object(job))));
+    }
+    let list = jobs.list();
+    if list.is_empty() {
+        return Ok(Resolved::Null);
+    }
+    Ok(Resolved::objects(list.into_iter().map(object)))
+}
+
+fn job_id(text: Option<&str>) -> Result<u64, FieldError> {
+    let text = text.unwrap_or_default();
+    text.parse().map_err(|_| {
+        FieldError::new(format!("converting id: strconv.Atoi: parsing {text:?}: invalid syntax"))
+    })
+}
+
+/// `metadataScan`, `stopJob` and `stopAllJobs`.
+pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
+    let library = &scope.shared.library;
+    let arguments = field.arguments();
+    match field.name() {
+        "metadataScan" => {
+            let request = scan_request(arguments)?;
+            check_paths(scope, &request.paths)?;
+            let scanned = Arc::clone(library);
+            let id = library.jobs().add("Scanning...", move |context| {
+                scanned.scan(&request, context).map(drop).map_err(|error| error.to_string())
+            });
+            Ok(Resolved::from(id.to_string()))
+        }
+        "stopJob" => {
+            library.jobs().stop(job_id(arguments.str("job_id"))?);
+            Ok(Resolved::Bool(true))
+        }
+        _ => {
+            library.jobs().stop_all();
+            Ok(Resolved::Bool(true))
+        }
+    }
+}
+
+fn scan_request(arguments: &Map) -> Result<ScanRequest, FieldError> {
+    let empty = Map::new();
+    let input = arguments.map("input").unwrap_or(&empty);
+    let since = input.map("filter").and_then(|filter| filter.str("minModTime"));
+    let since = since.map(|text| parse_timestamp(text, now_ms())).transpose();
+    Ok(ScanRequest {
+        paths: input.strs("paths").unwrap_or_default().into_iter().map(PathBuf::from).collect(),
+        rescan: input.bool("rescan").unwrap_or(false),
+        modified_since_ms: since.map_err(FieldError::new)?,
+    })
+}
+
+fn check_paths(scope: &Scope, paths: &[PathBuf]) -> Result<(), FieldError> {
+    let folders = scope.view.library_folders()?;
+    for path in paths {
+        if !folders.iter().any(|folder| path.starts_with(&folder.path)) {
+            let path = path.display();
+            return Err(FieldError::new(format!("stash path {path} is not in a library folder")));
+        }
+    }
+    Ok(())
+}
+
+struct JobObject {
+    scope: Rc<Scope>,
+    job: Job,
+}
+
+impl Object for JobObject {
+    fn type_name(&self) -> &'static str {
+        "Job"
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        let job = &self.job;
+        let time = |ms: Option<i64>| ms.map_or(Resolved::Null, |ms| self.scope.time(ms));
+        Ok(match field.name() {
+            "id" => Resolved::from(job.id.to_string()),
+            "status" => Resolved::from(match job.status {
+                JobStatus::Ready => "READY",
+                JobStatus::Running => "RUNNING",
+                JobStatus::Stopping => "STOPPING",
+                JobStatus::Finished => "FINISHED",
+                JobStatus::Cancelled => "CANCELLED",
+                JobStatus::Failed => "FAILED",
+            }),
+            "subTasks" => Resolved::list(job.sub_tasks.iter()),
+            "description" => Resolved::from(&job.description),
+            "progress" => Resolved::from(job.progress),
+            "startTime" => time(job.started_ms),
+            "endTime" => time(job.ended_ms),
+            "addTime" => time(Some(job.added_ms)),
+            "error" => Resolved::from(job.error.as_ref()),
+            _ => return Err(FieldError::Unresolved),
+        })
+    }
 }

@@ -51,6 +51,11 @@ impl Scope {
         }))
     }
 
+    /// The library as of now, for the answer to a write.
+    pub(super) fn renewed(&self) -> Result<Rc<Scope>, FieldError> {
+        Scope::new(&self.shared, self.origin.clone())
+    }
+
     /// All scenes.
     pub(super) fn scenes(&self) -> Result<&RoaringBitmap, FieldError> {
         if self.scenes.get().is_none() {

@@ -186,3 +186,184 @@ fn transports_and_statuses_are_as_documented() {
     check(post("multipart/form-data; boundary=b", "--b--\r\n"), 422);
     check(Request::new(Method::Get, "/graphql?query=x").with_header("ApiKey", "wrong"), 401);
 }
+
+#[test]
+fn what_is_tagged_here_is_tagged_everywhere() {
+    let scratch = Scratch::new();
+    let id = scratch.import(PICTURE);
+    let tag = scratch.data("mutation { tagCreate(input: {name: \"Night Train\", aliases: [\"Sleeper\"]}) { id name aliases image_count } }");
+    let tag_id = tag["tagCreate"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(tag["tagCreate"]["aliases"], json!(["Sleeper"]));
+    let performer = scratch.data("mutation { performerCreate(input: {name: \"Ann Lark\", gender: FEMALE, height_cm: 170}) { id gender height_cm custom_fields } }");
+    let performer_id = performer["performerCreate"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(performer["performerCreate"]["height_cm"], 170);
+    let updated = scratch.data(&format!(
+        "mutation {{ imageUpdate(input: {{id: {id}, title: \" Platform \", organized: true, \
+         rating100: 73, date: \"2020-05\", tag_ids: [{tag_id}], performer_ids: [{performer_id}], \
+         urls: [\"https://trains.example/1\"]}}) {{ title organized rating100 date urls \
+         tags {{ name image_count }} performers {{ name }} }} }}"
+    ));
+    assert_eq!(
+        updated["imageUpdate"],
+        json!({
+            "title": "Platform", "organized": true, "rating100": 73, "date": "2020-05",
+            "urls": ["https://trains.example/1"],
+            "tags": [{"name": "Night Train", "image_count": 1}],
+            "performers": [{"name": "Ann Lark"}],
+        })
+    );
+    let view = scratch.library.view().unwrap();
+    let stored = view.mappings(id).unwrap();
+    let current = &stored.service(builtin::MY_TAGS).unwrap().current;
+    let texts: Vec<_> = current.iter().map(|tag| view.tag_text(*tag).unwrap()).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    assert_eq!(texts, ["night train", "performer:ann lark"]);
+    let item = view.item(id).unwrap().unwrap();
+    assert!(!item.inbox);
+    assert_eq!(item.note("title"), Some("Platform"));
+    drop(view);
+    // An alias that somebody else uses shows as the tag; absent stays, null clears.
+    let other = scratch.import(OTHER);
+    scratch.tag(other, "sleeper");
+    let query = format!("{{ findImage(id: {other}) {{ tags {{ id }} }} }}");
+    assert_eq!(scratch.data(&query)["findImage"]["tags"], json!([{"id": tag_id}]));
+    let cleared = scratch.data(&format!(
+        "mutation {{ imageUpdate(input: {{id: {id}, title: null, rating100: null, tag_ids: []}}) \
+         {{ title rating100 date organized tags {{ id }} }} }}"
+    ));
+    assert_eq!(
+        cleared["imageUpdate"],
+        json!({"title": "", "rating100": null, "date": "2020-05", "organized": true, "tags": []})
+    );
+    let view = scratch.library.view().unwrap();
+    let deleted = &view.mappings(id).unwrap().service(builtin::MY_TAGS).unwrap().deleted.clone();
+    assert_eq!(deleted.iter().map(|tag| tag.to_string()).collect::<Vec<_>>(), [tag_id]);
+}
+
+#[test]
+fn names_are_unique_and_unknown_ids_are_refused() {
+    let scratch = Scratch::new();
+    scratch.data("mutation { tagCreate(input: {name: \"Fog\", aliases: [\"Mist\"]}) { id } }");
+    let check = |query: &str, message: &str| {
+        assert_eq!(scratch.ask(query)["errors"][0]["message"], message, "{query}");
+    };
+    check(
+        "mutation { tagCreate(input: {name: \"fog\"}) { id } }",
+        "tag with name 'fog' already exists",
+    );
+    check(
+        "mutation { tagCreate(input: {name: \"mist\"}) { id } }",
+        "name 'mist' is used as alias for 'Fog'",
+    );
+    check("mutation { tagCreate(input: {name: \" \"}) { id } }", "tag name must not be blank");
+    check("mutation { sceneUpdate(input: {id: 77}) { id } }", "scene with id 77 not found");
+    check("mutation { tagUpdate(input: {id: 77}) { id } }", "tag with id 77 not found");
+    check("{ findScenes(ids: [5]) { count } }", "scene with id 5 not found");
+    check("{ findTags(filter: {sort: \"x\"}) { count } }", "invalid sort: x");
+}
+
+#[test]
+fn destruction_with_bytes_is_a_deletion_with_a_record() {
+    let scratch = Scratch::new();
+    let id = scratch.import(PICTURE);
+    let query = format!("mutation {{ imageDestroy(input: {{id: {id}, delete_file: true}}) }}");
+    assert_eq!(scratch.data(&query)["imageDestroy"], true);
+    assert_eq!(
+        scratch.data(&format!("{{ findImage(id: {id}) {{ id }} }}"))["findImage"],
+        Json::Null
+    );
+    let view = scratch.library.view().unwrap();
+    let item = view.item(id).unwrap().unwrap();
+    assert!(item.deletion(builtin::COMBINED_LOCAL).is_some());
+    assert_eq!(view.open_content(id).unwrap(), None);
+}
+
+#[test]
+fn counters_are_ratings_and_settings_stay() {
+    let scratch = Scratch::new();
+    let id = scratch.import(PICTURE);
+    let query = format!(
+        "mutation {{ a: imageIncrementO(id: {id}) b: imageIncrementO(id: {id}) c: imageDecrementO(id: {id}) }}"
+    );
+    assert_eq!(scratch.data(&query), json!({"a": 1, "b": 2, "c": 1}));
+    let view = scratch.library.view().unwrap();
+    let counter = view.services().by_name("stash counter").unwrap();
+    assert_eq!(view.item(id).unwrap().unwrap().rating(counter), Some(1.0));
+    drop(view);
+    let folder = scratch.folder.join("films");
+    std::fs::create_dir_all(&folder).unwrap();
+    let set = format!(
+        "mutation {{ configureGeneral(input: {{stashes: [{{path: {folder:?}, excludeVideo: false, excludeImage: true}}], previewSegments: 3}}) {{ previewSegments stashes {{ path excludeImage }} }} }}"
+    );
+    let answer = scratch.data(&set);
+    assert_eq!(answer["configureGeneral"]["previewSegments"], 3);
+    assert_eq!(answer["configureGeneral"]["stashes"][0]["excludeImage"], true);
+    let job = scratch.data("mutation { metadataScan(input: {}) }")["metadataScan"].clone();
+    let id = job.as_str().unwrap().parse().unwrap();
+    scratch.library.jobs().wait(id, std::time::Duration::from_secs(20));
+    let query = format!("{{ findJob(input: {{id: {job}}}) {{ status description }} }}");
+    assert_eq!(scratch.data(&query)["findJob"]["status"], "FINISHED");
+}
+
+/// The fields of the schema that have no resolver, by the sources that answer each type. A name
+/// that stands nowhere in those has none.
+#[test]
+fn what_has_no_resolver_is_listed() {
+    const SOURCES: &[(&str, &[&str])] = &[
+        ("Query", &["query"]),
+        ("Mutation", &["edit", "edit/history"]),
+        ("Scene", &["object", "scene"]),
+        ("ScenePathsType", &["scene"]),
+        ("SceneFileType", &["scene"]),
+        ("SceneStreamEndpoint", &["scene"]),
+        ("StashID", &["scene"]),
+        ("Image", &["object", "image"]),
+        ("ImagePathsType", &["image"]),
+        ("ImageFileType", &["image"]),
+        ("VideoFile", &["file"]),
+        ("ImageFile", &["file"]),
+        ("Fingerprint", &["file"]),
+        ("Folder", &["file"]),
+        ("VideoCaption", &["file"]),
+        ("Tag", &["tag"]),
+        ("Performer", &["tag", "performer"]),
+        ("Studio", &["tag", "studio"]),
+        ("SystemStatus", &["status"]),
+        ("Version", &["status"]),
+        ("StatsResultType", &["status"]),
+        ("FindScenesResultType", &["query"]),
+        ("FindImagesResultType", &["query"]),
+        ("FindTagsResultType", &["query"]),
+        ("FindPerformersResultType", &["query"]),
+        ("FindStudiosResultType", &["query"]),
+        ("Job", &["job"]),
+        ("HistoryMutationResult", &["edit/history"]),
+        ("ConfigResult", &["configuration"]),
+        ("ConfigGeneralResult", &["configuration"]),
+        ("ConfigInterfaceResult", &["configuration"]),
+        ("ConfigDLNAResult", &["configuration"]),
+        ("ConfigScrapingResult", &["configuration"]),
+        ("ConfigDefaultSettingsResult", &["configuration"]),
+        ("ConfigImageLightboxResult", &["configuration"]),
+        ("ConfigDisableDropdownCreate", &["configuration"]),
+        ("StashConfig", &["configuration"]),
+    ];
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(root.join(format!("src/stash/{name}.rs"))).unwrap();
+        if name == "configuration" { text + include_str!("defaults.json") } else { text }
+    };
+    let mut list = String::from("Fields without a resolver: they answer an error naming them.\n");
+    for (ty, field) in super::schema::ENGINE.walk_fields() {
+        let sources = SOURCES.iter().find(|(known, _)| *known == ty).map_or(&[][..], |row| row.1);
+        if !sources.iter().any(|name| read(name).contains(&format!("\"{field}\""))) {
+            list.push_str(&format!("{ty}.{field}\n"));
+        }
+    }
+    let path = root.join("docs/stash-unresolved.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, &list).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(kept, list, "run with UPDATE_EXPECT=1 to write docs/stash-unresolved.txt");
+}

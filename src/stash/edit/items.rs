@@ -1,0 +1,200 @@
+//! Updates and destruction of scenes and images.
+
+use std::rc::Rc;
+
+use super::inputs;
+use crate::graphql::{FieldError, Map, Resolved, Value};
+use crate::library::entities::ListChange;
+use crate::library::objects::{ObjectEdit, edit_object, put_picture};
+use crate::model::entity::EntityKind;
+use crate::model::ids::{ItemId, TagId};
+use crate::stash::filter::Kind;
+use crate::stash::image::Image;
+use crate::stash::scene::Scene;
+use crate::stash::scope::{Scope, parse_id};
+
+/// What is to change on one object, with the bytes of a new cover.
+struct Edit {
+    id: ItemId,
+    edit: ObjectEdit,
+    cover: Option<Vec<u8>>,
+}
+
+/// The object of an id, which must be there.
+pub(super) fn known(scope: &Rc<Scope>, kind: Kind, text: &str) -> Result<ItemId, FieldError> {
+    let id = parse_id(text, "id")?;
+    let (all, what) = match kind {
+        Kind::Scene => (scope.scenes()?, "scene"),
+        Kind::Image => (scope.images()?, "image"),
+    };
+    if all.contains(id) {
+        return Ok(ItemId(id));
+    }
+    Err(FieldError::new(format!("{what} with id {id} not found")))
+}
+
+fn answer<'r>(scope: &Rc<Scope>, kind: Kind, id: ItemId) -> Result<Resolved<'r>, FieldError> {
+    Ok(match kind {
+        Kind::Scene => Scene::find(scope, id)?.map_or(Resolved::Null, Resolved::object),
+        Kind::Image => Image::find(scope, id)?.map_or(Resolved::Null, Resolved::object),
+    })
+}
+
+/// `sceneUpdate`, `imageUpdate`.
+pub(super) fn update_one<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    arguments: &Map,
+) -> Result<Resolved<'r>, FieldError> {
+    let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
+    let edit = read(scope, kind, input)?;
+    let id = edit.id;
+    write(scope, vec![edit])?;
+    answer(&scope.renewed()?, kind, id)
+}
+
+/// `scenesUpdate`, `imagesUpdate`.
+pub(super) fn update_many<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    arguments: &Map,
+) -> Result<Resolved<'r>, FieldError> {
+    let inputs = arguments.list("input").unwrap_or_default().iter().filter_map(Value::as_map);
+    let edits = inputs.map(|input| read(scope, kind, input)).collect::<Result<Vec<_>, _>>()?;
+    write_and_list(scope, kind, edits)
+}
+
+/// `bulkSceneUpdate`, `bulkImageUpdate`.
+pub(super) fn update_bulk<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    arguments: &Map,
+) -> Result<Resolved<'r>, FieldError> {
+    let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
+    // A list that is null says nothing here.
+    let lists = ["urls", "performer_ids", "tag_ids", "group_ids", "movie_ids", "gallery_ids"];
+    let said = input.iter().filter(|(name, value)| !(lists.contains(name) && value.is_null()));
+    let input: Map = said.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let mut edits = Vec::new();
+    for id in input.strs("ids").unwrap_or_default() {
+        let mut one = input.clone();
+        one.insert("id", Value::String(id.to_owned()));
+        edits.push(read(scope, kind, &one)?);
+    }
+    write_and_list(scope, kind, edits)
+}
+
+fn write_and_list<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    edits: Vec<Edit>,
+) -> Result<Resolved<'r>, FieldError> {
+    let ids: Vec<ItemId> = edits.iter().map(|edit| edit.id).collect();
+    write(scope, edits)?;
+    let scope = scope.renewed()?;
+    let objects = ids.into_iter().map(|id| answer(&scope, kind, id));
+    Ok(Resolved::List(objects.collect::<Result<Vec<_>, _>>()?))
+}
+
+fn write(scope: &Rc<Scope>, edits: Vec<Edit>) -> Result<(), FieldError> {
+    let (entities, relations) = (scope.entities.clone(), scope.view.shared_relations());
+    scope.shared.library.write(move |tx| {
+        for one in &edits {
+            let mut edit = one.edit.clone();
+            edit.cover = one.cover.as_ref().map(|bytes| put_picture(tx, bytes));
+            edit_object(tx, &entities, &relations, one.id, &edit)?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Reads the input of an update: what is absent stays, what is null is cleared.
+fn read(scope: &Rc<Scope>, kind: Kind, input: &Map) -> Result<Edit, FieldError> {
+    let id = known(scope, kind, input.str("id").unwrap_or_default())?;
+    let names: &[&'static str] = match kind {
+        Kind::Scene => &["title", "code", "details", "director"],
+        Kind::Image => &["title", "code", "details", "photographer"],
+    };
+    let notes = names.iter().filter_map(|name| Some((*name, inputs::text(input, name)?))).collect();
+    let groups = match (inputs::ids(input, "group_ids")?, inputs::ids(input, "movie_ids")?) {
+        (Some(change), _) | (None, Some(change)) => Some(change),
+        (None, None) => listed_groups(input)?,
+    };
+    let seconds = |name| input.float(name).map(|value| (value.max(0.0) * 1000.0) as u64);
+    let edit = ObjectEdit {
+        notes,
+        organized: input.bool("organized"),
+        rating100: inputs::rating(input)?,
+        urls: inputs::urls(input)?,
+        date: inputs::date(input, "date")?,
+        studio: inputs::id(input, "studio_id")?,
+        performers: inputs::ids(input, "performer_ids")?,
+        tags: inputs::ids(input, "tag_ids")?,
+        groups,
+        stash_ids: inputs::stash_ids(input)?.map(ListChange::Set),
+        cover: None,
+        play_duration_ms: seconds("play_duration"),
+    };
+    for (change, kind) in [
+        (&edit.tags, EntityKind::Tag),
+        (&edit.performers, EntityKind::Performer),
+        (&edit.groups, EntityKind::Group),
+        (&edit.studio.map(|id| ListChange::Set(id.into_iter().collect())), EntityKind::Studio),
+    ] {
+        if let Some(ListChange::Set(ids) | ListChange::Add(ids)) = change {
+            check_entities(scope, kind, ids)?;
+        }
+    }
+    if input.list("gallery_ids").is_some_and(|ids| !ids.is_empty()) {
+        return Err(FieldError::from("FOREIGN KEY constraint failed"));
+    }
+    Ok(Edit { id, edit, cover: inputs::picture(input, "cover_image")?.flatten() })
+}
+
+/// Groups in the form of a list of objects.
+fn listed_groups(input: &Map) -> Result<Option<ListChange<TagId>>, FieldError> {
+    for (name, id) in [("groups", "group_id"), ("movies", "movie_id")] {
+        let Some(list) = input.list(name) else { continue };
+        let ids = list.iter().filter_map(|group| group.as_map()?.str(id));
+        let ids = ids.map(|id| Ok(TagId(parse_id(id, "group id")?)));
+        return Ok(Some(ListChange::Set(ids.collect::<Result<Vec<_>, FieldError>>()?)));
+    }
+    Ok(None)
+}
+
+/// What is linked must exist and be of its kind.
+pub(super) fn check_entities(
+    scope: &Rc<Scope>,
+    kind: EntityKind,
+    ids: &[TagId],
+) -> Result<(), FieldError> {
+    for id in ids {
+        if scope.card(*id)?.is_none_or(|card| card.kind != kind) {
+            return Err(FieldError::from("FOREIGN KEY constraint failed"));
+        }
+    }
+    Ok(())
+}
+
+/// `sceneDestroy`, `imagesDestroy` and the others: the bytes go, or only the object.
+pub(super) fn destroy<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    arguments: &Map,
+) -> Result<Resolved<'r>, FieldError> {
+    let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
+    let texts = match input.strs("ids") {
+        Some(ids) => ids,
+        None => input.str("id").into_iter().collect(),
+    };
+    let mut items = Vec::new();
+    for text in texts {
+        let id = known(scope, kind, text)?;
+        items.push(id);
+        let item = scope.view.item(id)?;
+        items.extend(item.and_then(|item| item.object).map_or(Vec::new(), |object| object.members));
+    }
+    scope.shared.library.destroy(items, input.bool("delete_file") == Some(true))?;
+    Ok(Resolved::Bool(true))
+}
