@@ -347,10 +347,10 @@ impl View {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let kind = scope.rules.kind_of(&*self.tag_text(id)?);
+        let kind = scope.rules.kind_of(&self.tag_text(id)?);
         let mut same = Vec::new();
         for tag in found {
-            if scope.rules.kind_of(&*self.tag_text(tag)?) == kind {
+            if scope.rules.kind_of(&self.tag_text(tag)?) == kind {
                 same.push(tag);
             }
         }
@@ -424,7 +424,7 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn entity_kind(&self, scope: &EntityScope, id: TagId) -> Result<EntityKind> {
-        Ok(scope.rules.kind_of(&*self.tag_text(id)?))
+        Ok(scope.rules.kind_of(&self.tag_text(id)?))
     }
 
     /// The stored bytes of a picture of an entity or a cover.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -95,12 +96,36 @@ fn random_place(id: u32, seed: u64) -> i64 {
     i64::try_from((sum * sum * 52_959_209 + sum * 1_047_483_763) % 2_147_483_647).unwrap_or(0)
 }
 
-/// What an item is ordered by.
-enum Key {
-    /// A number; nothing comes first.
-    Number(Box<dyn Fn(ItemId) -> Option<f64>>),
-    /// A text, in natural order.
-    Text(Box<dyn Fn(ItemId) -> Result<String, FieldError>>),
+/// What items are ordered by, each with its id.
+enum Rows {
+    /// Numbers; nothing comes first.
+    Numbers(Vec<(f64, u32)>),
+    /// Texts, in natural order.
+    Texts(Vec<(String, u32)>),
+}
+
+impl Rows {
+    fn numbers(
+        found: &RoaringBitmap,
+        mut key: impl FnMut(ItemId) -> Result<Option<f64>, FieldError>,
+    ) -> Result<Rows, FieldError> {
+        let mut rows = Vec::new();
+        for id in found {
+            rows.push((key(ItemId(id))?.unwrap_or(f64::NEG_INFINITY), id));
+        }
+        Ok(Rows::Numbers(rows))
+    }
+
+    fn texts(
+        found: &RoaringBitmap,
+        mut key: impl FnMut(ItemId) -> Result<String, FieldError>,
+    ) -> Result<Rows, FieldError> {
+        let mut rows = Vec::new();
+        for id in found {
+            rows.push((key(ItemId(id))?, id));
+        }
+        Ok(Rows::Texts(rows))
+    }
 }
 
 /// One page of some items, in the order that a window asks for.
@@ -120,6 +145,8 @@ pub(super) fn page_of_items(
         let page = window.ordered_page(rows, |a: &(i64, u32), b| turned(a.cmp(b)));
         return Ok(page.into_iter().map(|(_, id)| ItemId(id)).collect());
     }
+    // Read before the facts are locked below: a key may need them as well.
+    let rows = rows_of(scope, kind, sort, found)?;
     // Equals are told apart by title, or id where there is none, whichever the direction.
     let facts = scope.view.facts()?;
     let name = |id: u32| match facts.get(ItemId(id)).map(|facts| &*facts.title) {
@@ -133,25 +160,20 @@ pub(super) fn page_of_items(
             natural_order(&text(a_title, a), &text(b_title, b)).then(a.cmp(&b))
         }
     };
-    let page = match item_key(scope, kind, sort)? {
-        Key::Number(key) => {
-            let rows: Vec<(f64, u32)> =
-                found.iter().map(|id| (key(ItemId(id)).unwrap_or(f64::NEG_INFINITY), id)).collect();
-            window
-                .ordered_page(rows, |a, b| turned(a.0.total_cmp(&b.0)).then_with(|| tie(a.1, b.1)))
+    Ok(match rows {
+        Rows::Numbers(rows) => {
+            let order = |a: &(f64, u32), b: &(f64, u32)| {
+                turned(a.0.total_cmp(&b.0)).then_with(|| tie(a.1, b.1))
+            };
+            window.ordered_page(rows, order).into_iter().map(|(_, id)| ItemId(id)).collect()
         }
-        Key::Text(key) => {
-            let mut rows = Vec::new();
-            for id in found {
-                rows.push((key(ItemId(id))?, id));
-            }
-            let page = window.ordered_page(rows, |a, b| {
+        Rows::Texts(rows) => {
+            let order = |a: &(String, u32), b: &(String, u32)| {
                 turned(natural_order(&a.0, &b.0)).then_with(|| tie(a.1, b.1))
-            });
-            page.into_iter().map(|(_, id)| (0.0, id)).collect()
+            };
+            window.ordered_page(rows, order).into_iter().map(|(_, id)| ItemId(id)).collect()
         }
-    };
-    Ok(page.into_iter().map(|(_, id)| ItemId(id)).collect())
+    })
 }
 
 fn by_id(found: &RoaringBitmap, window: &Window) -> Vec<ItemId> {
@@ -166,42 +188,39 @@ fn by_id(found: &RoaringBitmap, window: &Window) -> Vec<ItemId> {
     found.range(from..).take(take).map(ItemId).collect()
 }
 
-/// How a sort key is read.
-fn item_key(scope: &Rc<Scope>, kind: Kind, sort: &str) -> Result<Key, FieldError> {
+/// The keys of some items for a sort.
+fn rows_of(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    sort: &str,
+    found: &RoaringBitmap,
+) -> Result<Rows, FieldError> {
+    let view = &scope.view;
     let column = |column: Column| {
-        let view = Rc::clone(scope);
-        // Read whole, so that no lock is held while other columns are asked for.
-        let values = view.view.column(column)?;
-        let last = scope.view.visible()?.max().unwrap_or(0);
-        let values: Vec<Option<i64>> = (0..=last).map(|id| values.value(ItemId(id))).collect();
-        Ok::<Key, FieldError>(Key::Number(Box::new(move |id| {
-            values.get(id.0 as usize).copied().flatten().map(|value| value as f64)
-        })))
+        let values = view.column(column)?;
+        Rows::numbers(found, |id| Ok(values.value(id).map(|value| value as f64)))
     };
     let is_scene = kind == Kind::Scene;
-    Ok(match sort {
-        "created_at" => column(Column::CreatedMs)?,
-        "updated_at" => column(Column::UpdatedMs)?,
-        "duration" if is_scene => column(Column::DurationMs)?,
-        "filesize" => column(Column::SizeBytes)?,
-        "file_mod_time" => column(Column::ModifiedMs)?,
+    match sort {
+        "created_at" => column(Column::CreatedMs),
+        "updated_at" => column(Column::UpdatedMs),
+        "duration" if is_scene => column(Column::DurationMs),
+        "filesize" => column(Column::SizeBytes),
+        "file_mod_time" => column(Column::ModifiedMs),
         "resolution" => {
-            let (widths, heights) = (column(Column::Width)?, column(Column::Height)?);
-            match (widths, heights) {
-                (Key::Number(width), Key::Number(height)) => {
-                    Key::Number(Box::new(move |id| Some(width(id)?.min(height(id)?))))
-                }
-                (width, _) => width,
-            }
+            let (widths, heights) = (view.column(Column::Width)?, view.column(Column::Height)?);
+            let side = |id| Some(widths.value(id)?.min(heights.value(id)?) as f64);
+            Rows::numbers(found, |id| Ok(side(id)))
         }
-        "tag_count" => counts(scope, EntityKind::Tag),
-        "performer_count" => counts(scope, EntityKind::Performer),
-        "file_count" => by_record(scope, |scope, id, item| {
-            Ok(Some(scope.view.object_files(id, item)?.len() as f64))
+        "tag_count" => counts(scope, EntityKind::Tag, found),
+        "performer_count" => counts(scope, EntityKind::Performer, found),
+        "file_count" => Rows::numbers(found, |id| {
+            let Some(item) = view.item(id)? else { return Ok(None) };
+            Ok(Some(view.object_files(id, &Arc::new(item))?.len() as f64))
         }),
         "organized" if is_scene => {
-            let inbox = scope.view.inbox()?;
-            Key::Number(Box::new(move |id| Some(f64::from(!inbox.contains(id.0)))))
+            let inbox = view.inbox()?;
+            Rows::numbers(found, |id| Ok(Some(f64::from(!inbox.contains(id.0)))))
         }
         // No scene is interactive or in a group's order yet.
         "interactive"
@@ -212,40 +231,40 @@ fn item_key(scope: &Rc<Scope>, kind: Kind, sort: &str) -> Result<Key, FieldError
         | "performer_age"
             if is_scene =>
         {
-            Key::Number(Box::new(|_| None))
+            Rows::numbers(found, |_| Ok(None))
         }
-        "title" => by_path(scope, true),
-        "path" => by_path(scope, false),
-        "code" if is_scene => {
-            let scope = Rc::clone(scope);
-            Key::Text(Box::new(move |id| {
-                let facts = scope.view.facts()?;
-                Ok(facts.get(id).map_or(String::new(), |facts| facts.code.to_string()))
-            }))
-        }
-        "studio" if is_scene => {
-            let scope = Rc::clone(scope);
-            Key::Text(Box::new(move |id| {
-                let head = super::object::Head::load(&scope, id)?;
-                let studio = head.map(|head| head.studio()).transpose()?.flatten();
-                Ok(studio.map_or(String::new(), |card| card.entity.name.clone()))
-            }))
-        }
-        "date" => {
-            let scope = Rc::clone(scope);
-            Key::Text(Box::new(move |id| {
-                let facts = scope.view.facts()?;
-                let date = facts.get(id).and_then(|facts| facts.date.as_deref());
-                Ok(date.map_or(String::new(), super::filter::criteria::first_day))
-            }))
-        }
-        _ => fact_key(scope, is_scene, sort)?,
-    })
+        "title" => Rows::texts(found, |id| name_and_path(scope, id, true)),
+        "path" => Rows::texts(found, |id| name_and_path(scope, id, false)),
+        "studio" if is_scene => Rows::texts(found, |id| {
+            let head = super::object::Head::load(scope, id)?;
+            let studio = head.map(|head| head.studio()).transpose()?.flatten();
+            Ok(studio.map_or(String::new(), |card| card.entity.name.clone()))
+        }),
+        _ => rows_of_facts(scope, is_scene, sort, found),
+    }
 }
 
-/// Sort keys that are facts.
-fn fact_key(scope: &Rc<Scope>, is_scene: bool, sort: &str) -> Result<Key, FieldError> {
+/// The keys that are facts.
+fn rows_of_facts(
+    scope: &Rc<Scope>,
+    is_scene: bool,
+    sort: &str,
+    found: &RoaringBitmap,
+) -> Result<Rows, FieldError> {
+    let facts = scope.view.facts()?;
+    let nothing = ObjectFacts::default();
     let of: fn(&ObjectFacts) -> Option<f64> = match sort {
+        "date" => {
+            return Rows::texts(found, |id| {
+                let date = facts.get(id).and_then(|facts| facts.date.as_deref());
+                Ok(date.map_or(String::new(), super::filter::criteria::first_day))
+            });
+        }
+        "code" if is_scene => {
+            return Rows::texts(found, |id| {
+                Ok(facts.get(id).map_or(String::new(), |facts| facts.code.to_string()))
+            });
+        }
         "rating" => |facts| facts.rating100.map(f64::from),
         "o_counter" => |facts| Some(facts.counter as f64),
         "last_o_at" if is_scene => |facts| facts.last_counted_ms.map(|ms| ms as f64),
@@ -257,16 +276,11 @@ fn fact_key(scope: &Rc<Scope>, is_scene: bool, sort: &str) -> Result<Key, FieldE
         "bitrate" if is_scene => |facts| Some(facts.bit_rate as f64),
         _ => return Err(FieldError::new(format!("invalid sort: {sort}"))),
     };
-    let scope = Rc::clone(scope);
-    let nothing = ObjectFacts::default();
-    Ok(Key::Number(Box::new(move |id| {
-        let facts = scope.view.facts().ok()?;
-        of(facts.get(id).unwrap_or(&nothing))
-    })))
+    Rows::numbers(found, |id| Ok(of(facts.get(id).unwrap_or(&nothing))))
 }
 
-fn counts(scope: &Rc<Scope>, kind: EntityKind) -> Key {
-    by_record(scope, move |scope, id, _| {
+fn counts(scope: &Rc<Scope>, kind: EntityKind, found: &RoaringBitmap) -> Result<Rows, FieldError> {
+    Rows::numbers(found, |id| {
         let mut count = 0_u32;
         for tag in scope.view.item_entities(&scope.entities, id)? {
             count += u32::from(scope.view.entity_kind(&scope.entities, tag)? == kind);
@@ -275,38 +289,18 @@ fn counts(scope: &Rc<Scope>, kind: EntityKind) -> Key {
     })
 }
 
-/// A number that only the record tells.
-fn by_record(
-    scope: &Rc<Scope>,
-    of: impl Fn(
-        &Scope,
-        ItemId,
-        &std::sync::Arc<crate::model::item::Item>,
-    ) -> Result<Option<f64>, FieldError>
-    + 'static,
-) -> Key {
-    let scope = Rc::clone(scope);
-    Key::Number(Box::new(move |id| {
-        let item = scope.view.item(id).ok()??;
-        of(&scope, id, &std::sync::Arc::new(item)).ok()?
-    }))
-}
-
 /// The title, else the file's name, then its folder; or the whole path.
-fn by_path(scope: &Rc<Scope>, titled: bool) -> Key {
-    let scope = Rc::clone(scope);
-    Key::Text(Box::new(move |id| {
-        let Some(item) = scope.view.item(id)? else { return Ok(String::new()) };
-        let item = std::sync::Arc::new(item);
-        let path = scope.view.object_files(id, &item)?.into_iter().next().map(|file| file.path);
-        let path = path.unwrap_or_default();
-        if !titled {
-            return Ok(file::text(&path));
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let title = item.note("title").map_or(name, str::to_owned);
-        Ok(format!("{title}\0{}", file::text(path.parent().unwrap_or(&path))))
-    }))
+fn name_and_path(scope: &Rc<Scope>, id: ItemId, titled: bool) -> Result<String, FieldError> {
+    let Some(item) = scope.view.item(id)? else { return Ok(String::new()) };
+    let item = Arc::new(item);
+    let path = scope.view.object_files(id, &item)?.into_iter().next().map(|file| file.path);
+    let path = path.unwrap_or_default();
+    if !titled {
+        return Ok(file::text(&path));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let title = item.note("title").map_or(name, str::to_owned);
+    Ok(format!("{title}\0{}", file::text(path.parent().unwrap_or(&path))))
 }
 
 /// One page of some entities, in the order that a window asks for.

@@ -13,7 +13,7 @@ use crate::library::View;
 use crate::library::entities::{EntityCard, EntityScope};
 use crate::library::objects::TextField;
 use crate::model::entity::EntityKind;
-use crate::model::ids::{ItemId, TagId};
+use crate::model::ids::TagId;
 use crate::model::natural::Query;
 use crate::model::time;
 
@@ -157,11 +157,6 @@ pub(super) fn parse_id(text: &str, what: &str) -> Result<u32, FieldError> {
             "converting {what}: strconv.Atoi: parsing {text:?}: invalid syntax"
         ))
     })
-}
-
-/// Reads a list of item ids.
-pub(super) fn parse_items(texts: &[&str], what: &str) -> Result<Vec<ItemId>, FieldError> {
-    texts.iter().map(|text| Ok(ItemId(parse_id(text, what)?))).collect()
 }
 
 /// Reads a list of entity ids.

@@ -108,8 +108,11 @@ pub(super) fn date(input: &Map, name: &str) -> Result<Option<Option<String>>, Fi
     Err(FieldError::new(format!("converting {name}: failed to parse date {text:?}: {reason}")))
 }
 
+/// Endpoint, identifier and when it was set.
+pub(super) type StashId = (String, String, i64);
+
 /// Identifiers of outside services.
-pub(super) fn stash_ids(input: &Map) -> Result<Option<Vec<(String, String, i64)>>, FieldError> {
+pub(super) fn stash_ids(input: &Map) -> Result<Option<Vec<StashId>>, FieldError> {
     let Some(value) = input.get("stash_ids") else { return Ok(None) };
     let mut ids = Vec::new();
     for id in value.as_list().unwrap_or_default().iter().filter_map(Value::as_map) {

@@ -22,7 +22,7 @@ pub(in crate::stash) fn entities(
 ) -> Result<Vec<EntityCard>, FieldError> {
     let catalogue = scope.view.catalogue(&scope.entities)?;
     let query = words.map(Query::parse).filter(|query| !query.is_empty());
-    let mut tests = filter.map(|filter| Level::read(scope, kind, filter)).transpose()?;
+    let mut tests = filter.map(|filter| Level::read(scope, filter)).transpose()?;
     let mut found = Vec::new();
     for card in catalogue.of_kind(kind) {
         let is_said = query.as_ref().is_none_or(|query| {
@@ -87,12 +87,12 @@ enum Relation {
 }
 
 impl Level {
-    fn read(scope: &Rc<Scope>, kind: EntityKind, filter: &Map) -> Result<Level, FieldError> {
+    fn read(scope: &Rc<Scope>, filter: &Map) -> Result<Level, FieldError> {
         let mut tests = Vec::new();
         for (name, value) in criteria_of(filter) {
             tests.extend(Test::read(scope, name, value)?);
         }
-        let sub = |filter| Level::read(scope, kind, filter).map(Box::new);
+        let sub = |filter| Level::read(scope, filter).map(Box::new);
         let join = match joined(filter)? {
             None => None,
             Some(Joined::And(filter)) => Some((Join::And, sub(filter)?)),
@@ -120,7 +120,11 @@ impl Level {
 
 impl Test {
     fn read(scope: &Rc<Scope>, name: &str, value: &Value) -> Result<Option<Test>, FieldError> {
-        let number = |number| Ok(Some(Test::Number(NumberTest::read(name, value)?, number)));
+        if let Some(number) = Number::named(name) {
+            let test = NumberTest::read(name, value)?;
+            let test = if name == "rating" { test.stars() } else { test };
+            return Ok(Some(Test::Number(test, number)));
+        }
         let flag = |of| Ok(Some(Test::Flag(value.as_bool().unwrap_or(false), of)));
         let ids = |relation| {
             let test = IdsTest::read(name, value, false)?;
@@ -144,23 +148,6 @@ impl Test {
             "favorite" | "filter_favorites" => flag(|card| card.entity.favorite),
             "ignore_auto_tag" => flag(|card| card.entity.ignore_auto_tag),
             "is_missing" => Ok(value.as_str().map(|what| Test::Missing(what.to_owned()))),
-            "rating100" => number(Number::Rating),
-            "rating" => {
-                Ok(Some(Test::Number(NumberTest::read(name, value)?.stars(), Number::Rating)))
-            }
-            "scene_count" => number(Number::Scenes),
-            "image_count" => number(Number::Images),
-            "gallery_count" | "marker_count" => number(Number::Zero),
-            "performer_count" => number(Number::Tagged(EntityKind::Performer)),
-            "studio_count" => number(Number::Tagged(EntityKind::Studio)),
-            "group_count" | "movie_count" => number(Number::Tagged(EntityKind::Group)),
-            "tag_count" => number(Number::Tags),
-            "parent_count" => number(Number::Parents),
-            "child_count" => number(Number::Children),
-            "o_counter" => number(Number::Counter),
-            "height_cm" => number(Number::Detail("height_cm")),
-            "weight" => number(Number::Detail("weight")),
-            "penis_length" => number(Number::Detail("penis_length")),
             "created_at" => Ok(Some(Test::Time(NumberTest::read_time(name, value)?, |card| {
                 card.entity.created_ms
             }))),
@@ -275,6 +262,27 @@ fn is_missing(scope: &Rc<Scope>, card: &EntityCard, what: &str) -> Result<bool, 
 }
 
 impl Number {
+    /// The number that a criterion is about.
+    fn named(name: &str) -> Option<Number> {
+        Some(match name {
+            "rating100" | "rating" => Number::Rating,
+            "scene_count" => Number::Scenes,
+            "image_count" => Number::Images,
+            "gallery_count" | "marker_count" => Number::Zero,
+            "performer_count" => Number::Tagged(EntityKind::Performer),
+            "studio_count" => Number::Tagged(EntityKind::Studio),
+            "group_count" | "movie_count" => Number::Tagged(EntityKind::Group),
+            "tag_count" => Number::Tags,
+            "parent_count" => Number::Parents,
+            "child_count" => Number::Children,
+            "o_counter" => Number::Counter,
+            "height_cm" => Number::Detail("height_cm"),
+            "weight" => Number::Detail("weight"),
+            "penis_length" => Number::Detail("penis_length"),
+            _ => return None,
+        })
+    }
+
     fn of(self, scope: &Rc<Scope>, card: &EntityCard) -> Result<Option<f64>, FieldError> {
         let (view, entities) = (&scope.view, &scope.entities);
         let bearers = || scope.bearers(card.id, None);
