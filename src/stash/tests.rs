@@ -300,7 +300,8 @@ fn counters_are_ratings_and_settings_stay() {
     assert_eq!(answer["configureGeneral"]["stashes"][0]["excludeImage"], true);
     let job = scratch.data("mutation { metadataScan(input: {}) }")["metadataScan"].clone();
     let id = job.as_str().unwrap().parse().unwrap();
-    scratch.library.jobs().wait(id, std::time::Duration::from_secs(20));
+    let ended = scratch.library.jobs().wait(id, std::time::Duration::from_secs(20));
+    assert!(ended.is_some());
     let query = format!("{{ findJob(input: {{id: {job}}}) {{ status description }} }}");
     assert_eq!(scratch.data(&query)["findJob"]["status"], "FINISHED");
 }
