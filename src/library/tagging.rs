@@ -174,3 +174,57 @@ fn apply(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::TagId;
+
+    /// Applies actions (by number) one after the other to an untagged item; shows what is left as
+    /// letters: c(urrent), p(ending), d(eleted), q (petitioned).
+    fn after(actions: &[i64], rules: TagChangeRules) -> String {
+        let mut tags = ServiceMappings::default();
+        let tag = TagId(1);
+        for number in actions {
+            let action = TagAction::from_number(*number).unwrap();
+            let change = TagChange {
+                service: ServiceId(1),
+                action,
+                tag: Tag::clean("harbour").unwrap(),
+                reason: String::new(),
+            };
+            apply(&mut tags, &change, tag, rules);
+        }
+        let letters = Status::ALL.into_iter().zip("cpdq".chars());
+        letters.filter(|(status, _)| tags.has(*status, tag)).map(|(_, letter)| letter).collect()
+    }
+
+    #[test]
+    fn statuses_follow_the_rules_of_local_services_and_repositories() {
+        let rules = TagChangeRules::default();
+        for (actions, expected) in [
+            (&[0][..], "c"),
+            (&[1], "d"),
+            (&[0, 1], "d"),
+            (&[1, 0], "c"),
+            (&[2], "p"),
+            (&[2, 3], ""),
+            (&[4], "q"),
+            (&[4, 5], ""),
+            (&[0, 2], "c"),
+            (&[1, 2], "pd"),
+        ] {
+            assert_eq!(after(actions, rules), expected, "{actions:?}");
+        }
+    }
+
+    #[test]
+    fn deletion_records_are_respected_when_asked() {
+        let careful =
+            TagChangeRules { override_previously_deleted: false, create_new_deleted: false };
+        assert_eq!(after(&[1], careful), "", "nothing to delete");
+        assert_eq!(after(&[4], careful), "", "nothing to petition");
+        let keep = TagChangeRules { override_previously_deleted: false, ..careful };
+        assert_eq!(after(&[0, 1, 0], keep), "d", "the record stands");
+    }
+}
