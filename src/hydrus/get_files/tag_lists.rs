@@ -119,11 +119,10 @@ impl TagServices {
         for (name, as_shown) in members {
             out.key(name).object(|out| {
                 for service in &self.0 {
-                    let found = tags.of(service.id);
-                    let lists = found.map(|found| {
-                        texts.lists(if as_shown { found.as_shown() } else { &found.stored })
-                    });
-                    out.key(&service.key).raw(or_empty(&lists.unwrap_or_default()));
+                    // Here services without any tag are left out.
+                    let Some(found) = tags.of(service.id) else { continue };
+                    let lists = if as_shown { found.as_shown() } else { &found.stored };
+                    out.key(&service.key).raw(&texts.lists(lists));
                 }
             });
         }
