@@ -1,86 +1,21 @@
 //! Kills the server with SIGKILL at random moments of a mixed write load, again and again, and finds
 //! every acknowledged write afterwards, and a store in which every derived row fits its source.
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::{MY_TAGS, Server, ask};
 use serde_json::{Value, json};
 
 /// How often the server is killed. `DIPTYCH_CRASH_ROUNDS` sets another number.
 const ROUNDS: u64 = 50;
 const WRITERS: u64 = 3;
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-const MY_TAGS: &str = "6c6f63616c2074616773";
-
-/// A running server; killed when dropped.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(data: &Path) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_diptych"))
-            .args(["serve", "--hydrus-listen", "127.0.0.1:0", "--stash-listen", "127.0.0.1:0"])
-            .args(["--set", "limits.free_disk_bytes=0", "--data"])
-            .arg(data)
-            .env("DIPTYCH_ACCESS_KEY", KEY)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = String::new();
-        for line in lines {
-            let line = line.unwrap();
-            if let Some(found) = line.strip_prefix("Hydrus Client API on http://") {
-                address = found.to_owned();
-                break;
-            }
-        }
-        assert!(!address.is_empty(), "the server did not start");
-        Server { child, address }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// One request; `None` when the server went away before it answered.
-fn ask(
-    address: &str,
-    method: &str,
-    target: &str,
-    kind: &str,
-    body: &[u8],
-) -> Option<(u16, Vec<u8>)> {
-    let mut socket = TcpStream::connect(address).ok()?;
-    socket.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nHydrus-Client-API-Access-Key: {KEY}\r\n\
-         Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).ok()?;
-    socket.write_all(body).ok()?;
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length: usize = head
-        .lines()
-        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok())?;
-    let body = answer.split_off(end + 4);
-    (body.len() == length).then_some((status, body))
-}
 
 fn post(address: &str, path: &str, body: &Value) -> Option<u16> {
     let text = body.to_string();
@@ -196,8 +131,9 @@ fn verify(address: &str, ledger: &Ledger) {
 
 /// One round: writers write until the server is killed under them.
 fn round(data: &Path, ledger: &Ledger, numbers: &AtomicU64, life: Duration) {
-    let server = Server::start(data);
-    verify(&server.address, ledger);
+    let mut server = Server::start(data, &[]);
+    let address = server.hydrus.clone();
+    verify(&address, ledger);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..WRITERS {
@@ -205,7 +141,7 @@ fn round(data: &Path, ledger: &Ledger, numbers: &AtomicU64, life: Duration) {
                 let mut mine = Vec::new();
                 while !over.load(Ordering::Relaxed) {
                     let number = numbers.fetch_add(1, Ordering::Relaxed);
-                    if !operate(&server.address, ledger, &mut mine, number) {
+                    if !operate(&address, ledger, &mut mine, number) {
                         break;
                     }
                 }
@@ -213,17 +149,14 @@ fn round(data: &Path, ledger: &Ledger, numbers: &AtomicU64, life: Duration) {
         }
         std::thread::sleep(life);
         // Still writing while it dies.
-        let pid = server.child.id();
-        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+        server.kill();
         over.store(true, Ordering::Relaxed);
     });
-    server.kill();
 }
 
 #[test]
 fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
-    let data = std::env::temp_dir().join(format!("diptych-crash-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&data);
+    let data = common::folder("crash");
     let rounds = std::env::var("DIPTYCH_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok());
     let ledger = Ledger::default();
     let numbers = AtomicU64::new(0);
@@ -232,8 +165,8 @@ fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
         let life = Duration::from_millis(20 + number * 37 % 330);
         round(&data, &ledger, &numbers, life);
     }
-    let server = Server::start(&data);
-    verify(&server.address, &ledger);
+    let mut server = Server::start(&data, &[]);
+    verify(&server.hydrus, &ledger);
     server.kill();
     let check = Command::new(env!("CARGO_BIN_EXE_diptych"))
         .args(["check", "--data"])
