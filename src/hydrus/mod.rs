@@ -46,6 +46,7 @@ pub mod manage_cookies;
 pub mod manage_database;
 pub mod manage_file_relationships;
 pub mod manage_headers;
+pub mod manage_pages;
 pub mod manage_popups;
 pub mod manage_services;
 pub mod memory;

@@ -13,7 +13,7 @@ use super::add_tags::{
     add_tags, clean_tags, get_favourite_tags, get_siblings_and_parents, search_tags,
     set_favourite_tags,
 };
-use super::add_urls::{associate_url, get_url_files, get_url_info};
+use super::add_urls::{add_url, associate_url, get_url_files, get_url_info};
 use super::edit_ratings::set_rating;
 use super::edit_times::{increment_file_viewtime, set_file_viewtime, set_time};
 use super::endpoint::Endpoint;
@@ -28,6 +28,9 @@ use super::manage_file_relationships::{
     remove_potentials, set_file_relationships, set_kings,
 };
 use super::manage_headers::{get_headers, set_headers, set_user_agent};
+use super::manage_pages::{
+    add_files, focus_page, get_media_viewers, get_page_info, get_pages, new_page, refresh_page,
+};
 use super::manage_popups::{
     add_popup, call_user_callable, cancel_popup, dismiss_popup, finish_and_dismiss_popup,
     finish_popup, get_popups, update_popup,
@@ -83,6 +86,7 @@ pub const ROUTES: &[Endpoint] = &[
     // add_urls
     get_url_files::ENDPOINT,
     get_url_info::ENDPOINT,
+    add_url::ENDPOINT,
     associate_url::ENDPOINT,
     // manage_cookies
     get_cookies::ENDPOINT,
@@ -103,6 +107,14 @@ pub const ROUTES: &[Endpoint] = &[
     get_pending_counts::ENDPOINT,
     commit_pending::ENDPOINT,
     forget_pending::ENDPOINT,
+    // manage_pages
+    get_pages::ENDPOINT,
+    get_page_info::ENDPOINT,
+    get_media_viewers::ENDPOINT,
+    add_files::ENDPOINT,
+    focus_page::ENDPOINT,
+    refresh_page::ENDPOINT,
+    new_page::ENDPOINT,
     // manage_popups
     get_popups::ENDPOINT,
     add_popup::ENDPOINT,

@@ -47,24 +47,27 @@ impl View {
             .copied()
             .filter(|domain| self.services().kind(*domain).is_some_and(records_deletions))
             .collect();
-        let deleted = if deleted_from.is_empty() {
+        let deleted_files = if deleted_from.is_empty() {
             None
         } else {
             let domains = FileDomains { current: Vec::new(), deleted: deleted_from };
-            Some(self.amount(&self.found_in(search, &domains)?)?)
+            Some(self.found_in(search, &domains)?)
         };
+        // What was looked at before it was deleted was looked at all the same.
+        let viewed = &files | deleted_files.as_ref().unwrap_or(&RoaringBitmap::new());
+        let deleted = deleted_files.as_ref().map(|files| self.amount(files)).transpose()?;
         Ok(Bones {
             inbox: self.amount(&(&files & &inbox))?,
             archive: self.amount(&(&files - &inbox))?,
             deleted,
             earliest_import_ms: self.earliest_import_ms(&files, &search.domains)?,
             media_views: (
-                self.sum(&files, Column::MediaViews)?,
-                self.sum(&files, Column::MediaViewtimeMs)?,
+                self.sum(&viewed, Column::MediaViews)?,
+                self.sum(&viewed, Column::MediaViewtimeMs)?,
             ),
             preview_views: (
-                self.sum(&files, Column::PreviewViews)?,
-                self.sum(&files, Column::PreviewViewtimeMs)?,
+                self.sum(&viewed, Column::PreviewViews)?,
+                self.sum(&viewed, Column::PreviewViewtimeMs)?,
             ),
             relationships: self.relationship_totals(&files)?,
         })

@@ -18,6 +18,7 @@ mod file_tests;
 pub mod folders;
 mod hashes;
 mod import;
+mod imports;
 mod indexing;
 pub mod jobs;
 mod lexicon;
@@ -31,6 +32,7 @@ mod network;
 mod notes;
 pub mod objects;
 mod options;
+pub mod pages;
 mod pending;
 pub mod places;
 mod popups;
@@ -73,7 +75,7 @@ pub use rules::{FileRules, ImportRules, put_import_rules};
 pub use scan::{ScanReport, ScanRequest};
 pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
-pub use times::{CANVASES, TimeOf, set_time};
+pub use times::{CANVASES, KEEP_LAST_VIEW, TimeOf, set_time};
 pub use urls::{associate_urls, declare_url_class};
 
 use self::cached::Cached;
@@ -103,6 +105,8 @@ pub struct Settings {
     pub workers: Option<WorkersConfig>,
     /// Whether physical deletion through the Hydrus door takes bytes in library folders.
     pub hydrus_may_delete: bool,
+    /// Whether addresses of private networks may be fetched from.
+    pub allow_private: bool,
 }
 
 impl Settings {
@@ -133,6 +137,7 @@ impl Settings {
             zone: config.zone(),
             workers: Some(workers),
             hydrus_may_delete: config.library.hydrus_may_delete,
+            allow_private: config.downloads.allow_private,
             ..Settings::at(&config.data)
         }
     }
@@ -146,6 +151,7 @@ impl Settings {
             zone: jiff::tz::TimeZone::UTC,
             workers: None,
             hydrus_may_delete: false,
+            allow_private: false,
         }
     }
 }
@@ -172,6 +178,8 @@ pub struct Library {
     locked: AtomicBool,
     catalogue: Cached<entities::Catalogue>,
     facts: objects::FactsCache,
+    /// Whether a thread works off what pages import.
+    importing: AtomicBool,
 }
 
 impl Library {
@@ -205,6 +213,7 @@ impl Library {
             potentials: relationships::cache(),
             popups: popups::Popups::default(),
             locked: AtomicBool::new(false),
+            importing: AtomicBool::new(false),
             indexing,
             perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
             import_times: ImportTimes::default(),

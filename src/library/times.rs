@@ -26,6 +26,9 @@ pub enum TimeOf {
 /// The canvases that views are counted of: media viewer, preview, client API.
 pub const CANVASES: [u8; 3] = [0, 1, 4];
 
+/// In place of a moment: the last view stays.
+pub const KEEP_LAST_VIEW: i64 = i64::MIN;
+
 impl Library {
     /// Sets one time of items, or takes it away, in one transaction. Times other than those on web
     /// domains are only edited: each item must have one already.
@@ -42,7 +45,7 @@ impl Library {
     }
 
     /// Adds views and time to what is known of a canvas. The last view is then `at_ms`, even if it
-    /// is older.
+    /// is older; [`KEEP_LAST_VIEW`] leaves it as it is.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a canvas that is not counted.
@@ -58,7 +61,10 @@ impl Library {
         self.change_views(items, canvas, move |row, now_ms| {
             row.views = row.views.saturating_add(views);
             row.viewtime_ms = row.viewtime_ms.saturating_add(viewtime_ms);
-            row.last_viewed_ms = Some(at_ms.unwrap_or(now_ms));
+            if at_ms != Some(KEEP_LAST_VIEW) || row.last_viewed_ms.is_none() {
+                let at_ms = at_ms.filter(|at_ms| *at_ms != KEEP_LAST_VIEW);
+                row.last_viewed_ms = Some(at_ms.unwrap_or(now_ms));
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! Addresses of files.
 
+pub mod add_url;
 pub mod associate_url;
 pub mod get_url_files;
 pub mod get_url_info;

@@ -6,6 +6,7 @@ use crate::hydrus::context::Context;
 use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional, required};
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::{FILES, Params};
+use crate::library::KEEP_LAST_VIEW;
 
 /// The row of the table.
 pub const ENDPOINT: Endpoint = Endpoint::post(
@@ -28,7 +29,8 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let canvas = canvas(canvas_type)?;
     let views = not_negative("Views", params.integer("views")?.unwrap_or(1))?;
     let viewtime_ms = not_negative("Viewtime", to_ms(params.need_number("viewtime")?))?;
-    let at_ms = moment_ms(params)?;
+    let is_null = params.is_null("timestamp") || params.is_null("timestamp_ms");
+    let at_ms = moment_ms(params)?.or_else(|| is_null.then_some(KEEP_LAST_VIEW));
     let items = context.files_to_write(params)?;
     context.library().add_views(items, canvas, views, viewtime_ms, at_ms)?;
     Ok(Answer::Empty)

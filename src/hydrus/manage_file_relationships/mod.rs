@@ -50,8 +50,7 @@ fn search(context: &Context, params: &Params) -> Result<PotentialSearch, Rejecti
         Some(2) => PixelDuplicates::Excluded,
         _ => PixelDuplicates::Allowed,
     };
-    let distance = params.integer("max_hamming_distance")?.unwrap_or(4).max(0);
-    let distance_max = u32::try_from(distance).unwrap_or(u32::MAX);
+    let distance_max = params.integer("max_hamming_distance")?.unwrap_or(4);
     Ok(PotentialSearch { domains, files, pixels, distance_max })
 }
 
@@ -65,8 +64,8 @@ fn one_search(
     let key = params.hex(key)?;
     let service = key.map_or(Ok(builtin::ALL_KNOWN_TAGS), |key| context.tag_service_of(&key))?;
     let terms = match params.list(tags)? {
-        Some(list) => context.search_terms(list)?,
-        None => vec![Term::System(SystemPredicate::Everything)],
+        Some(list) if !list.is_empty() => context.search_terms(list)?,
+        _ => vec![Term::System(SystemPredicate::Everything)],
     };
     Ok(unsorted(terms, domains.clone(), service))
 }

@@ -168,8 +168,9 @@ impl View {
             group.members.iter().filter(|member| domain.contains(member.0)).count() as u64
         };
         self.snapshot.scan(&GROUPS, |_, group| {
-            if group.members.len() > 1 {
-                totals.duplicate_files += inside(&group);
+            let files = inside(&group);
+            if files > 1 {
+                totals.duplicate_files += files;
             }
             Ok(())
         })?;

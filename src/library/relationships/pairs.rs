@@ -1,6 +1,7 @@
 //! Searches of potential pairs (behaviour.md 22.4).
 
 use std::cmp::Ordering;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::RoaringBitmap;
@@ -11,7 +12,8 @@ use crate::library::cached::Cached;
 use crate::library::error::Result;
 use crate::model::ids::{GroupId, ItemId};
 use crate::model::item::Item;
-use crate::model::query::{FileDomains, SearchRequest};
+use crate::model::predicate::SystemPredicate;
+use crate::model::query::{FileDomains, SearchRequest, Term};
 use crate::store::{self, POTENTIALS, Read};
 
 /// Two kings whose groups may be duplicates.
@@ -48,9 +50,9 @@ impl PotentialPairs {
         let mut pairs = Vec::with_capacity(rows.len());
         for (left, right, distance) in rows {
             for id in [left, right] {
-                if !kings.contains_key(&id) {
+                if let Entry::Vacant(entry) = kings.entry(id) {
                     let king = groups::group(read, id)?.king;
-                    kings.insert(id, (king, read.item(king)?.and_then(|item| Looks::of(&item))));
+                    entry.insert((king, read.item(king)?.and_then(|item| Looks::of(&item))));
                 }
             }
             let ((a, a_looks), (b, b_looks)) = (kings[&left], kings[&right]);
@@ -101,8 +103,8 @@ pub struct PotentialSearch {
     pub domains: FileDomains,
     pub files: SearchedFiles,
     pub pixels: PixelDuplicates,
-    /// Bits; pairs with the same pixels count as equal where they are required.
-    pub distance_max: u32,
+    /// Bits; below zero no pair is near enough. It does not matter where the same pixels are required.
+    pub distance_max: i64,
 }
 
 /// What pairs are sorted by.
@@ -127,14 +129,12 @@ impl View {
         let all = self.library.potentials.get(&self.snapshot, PotentialPairs::load)?;
         let domain = self.domain_set(&search.domains)?;
         let (first, second, both) = match &search.files {
-            SearchedFiles::One(one) => (self.search_set(one)?, domain.clone(), false),
+            SearchedFiles::One(one) => (self.searched(one)?, domain.clone(), false),
             SearchedFiles::Both(one) => {
-                let found = self.search_set(one)?;
+                let found = self.searched(one)?;
                 (found.clone(), found, true)
             }
-            SearchedFiles::Each(one, other) => {
-                (self.search_set(one)?, self.search_set(other)?, false)
-            }
+            SearchedFiles::Each(one, other) => (self.searched(one)?, self.searched(other)?, false),
         };
         let in_both = |set: &RoaringBitmap, pair: &PotentialPair| {
             set.contains(pair.a.0) && set.contains(pair.b.0)
@@ -142,9 +142,9 @@ impl View {
         let fits = |pair: &&PotentialPair| {
             let pixels = match search.pixels {
                 PixelDuplicates::Required => pair.same_pixels,
-                PixelDuplicates::Allowed => pair.distance <= search.distance_max,
+                PixelDuplicates::Allowed => i64::from(pair.distance) <= search.distance_max,
                 PixelDuplicates::Excluded => {
-                    !pair.same_pixels && pair.distance <= search.distance_max
+                    !pair.same_pixels && i64::from(pair.distance) <= search.distance_max
                 }
             };
             let (a, b) = (pair.a.0, pair.b.0);
@@ -200,6 +200,15 @@ impl View {
     /// When reading fails.
     pub fn random_pair_group(&self, search: &PotentialSearch) -> Result<Vec<PotentialPair>> {
         Ok(connected(self.potential_pairs(search)?))
+    }
+
+    /// Everything is everything here, also in domains that a search finds nothing in by that alone.
+    fn searched(&self, search: &SearchRequest) -> Result<RoaringBitmap> {
+        let is_everything = |term: &Term| *term == Term::System(SystemPredicate::Everything);
+        if search.terms.iter().all(is_everything) {
+            return self.domain_set(&search.domains);
+        }
+        self.search_set(search)
     }
 
     fn better_first(&self, pair: PotentialPair) -> Result<(ItemId, ItemId)> {
