@@ -149,6 +149,16 @@ impl Page {
         self.pages.iter_mut().find_map(|page| page.find_mut(key))
     }
 
+    fn find_page(&self, fits: &dyn Fn(&&Page) -> bool) -> Option<&Page> {
+        Some(self).filter(fits).or_else(|| self.pages.iter().find_map(|page| page.find_page(fits)))
+    }
+
+    /// The innermost page of pages that is shown: where pages open that nobody placed.
+    fn shown_notebook(&mut self) -> &mut Page {
+        let below = self.pages.get(self.current).is_some_and(|page| page.kind == PageKind::PAGES);
+        if below { self.pages[self.current].shown_notebook() } else { self }
+    }
+
     /// Calls `visit` with this page and all below it.
     pub(super) fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Page)) {
         visit(self);
@@ -318,15 +328,16 @@ impl Library {
                     && page.import_domains == domains
                     && name.as_ref().is_none_or(|name| page.name == *name)
             };
-            let known = by_key.or_else(|| top.pages.iter().find(fits)).map(|page| page.key.clone());
+            let known = by_key.or_else(|| top.find_page(&fits)).map(|page| page.key.clone());
             let key = match known {
                 Some(key) => key,
                 None => {
                     let name = name.as_deref().unwrap_or("url import");
                     let mut page = Page::new(PageKind::URLS, name, entry.created_ms)?;
                     page.import_domains.clone_from(&domains);
-                    top.pages.push(page);
-                    top.pages[top.pages.len() - 1].key.clone()
+                    let key = page.key.clone();
+                    top.shown_notebook().pages.push(page);
+                    key
                 }
             };
             if let Some(page) = top.find_mut(&key) {
@@ -394,5 +405,11 @@ mod tests {
         assert_ne!(queue(Some("birds"), vec![], "https://a.example/3"), first);
         let top = library.pages().unwrap();
         assert_eq!(top.find(&first).map(|page| page.imports.len()), Some(1));
+        let notebook = Page::new(PageKind::PAGES, "trains", 1).unwrap();
+        library.add_page(None, notebook.clone(), true).unwrap();
+        let below = queue(Some("engines"), vec![], "https://a.example/4");
+        let top = library.pages().unwrap();
+        let notebook = top.find(&notebook.key).cloned().unwrap();
+        assert!(notebook.find(&below).is_some(), "new pages open in the notebook that is shown");
     }
 }
