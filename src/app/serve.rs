@@ -65,6 +65,8 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
     let _control = control::listen(config, library)
         .map_err(|error| format!("{}: {error}", config.data.display()))?;
     take_in_folders(config, library)?;
+    // What was queued when the server last ended.
+    library.work_imports();
     let upkeep = tokio::spawn(keep_up(Arc::clone(library)));
     shutdown.wait().await;
     upkeep.abort();

@@ -207,7 +207,7 @@ mod tests {
         let session = session(&settings, 1000);
         assert!(is_session(&settings, &session, 1001));
         assert!(!is_session(&settings, &session, 1000 + SESSION_SECONDS));
-        assert!(!is_session(&settings, &session.replace(|c: char| c == '4', "5"), 1001));
+        assert!(!is_session(&settings, &session.replace('4', "5"), 1001));
         assert!(!is_session(&settings, "9999999999999.00", 1001));
     }
 

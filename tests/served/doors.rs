@@ -1,13 +1,12 @@
 //! The point of it all: what is done through one door shows through the other in the next request,
 //! for an uploaded picture and a scanned video.
 
-mod common;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{MY_TAGS, Server, ask};
 use serde_json::{Value, json};
+
+use crate::common::{MY_TAGS, Server, ask};
 
 /// A GraphQL request's data; an error is a failure of the test.
 fn graphql(server: &Server, query: &str, variables: Value) -> Value {
@@ -48,7 +47,8 @@ fn fixture(name: &str) -> std::path::PathBuf {
 
 /// A server with one scanned video and one uploaded picture; their ids.
 fn library(name: &str) -> (Server, String, String) {
-    let (data, films) = (common::folder(name), common::folder(&format!("{name}-films")));
+    let (data, films) =
+        (crate::common::folder(name), crate::common::folder(&format!("{name}-films")));
     let video = films.join("harbour.mp4");
     std::fs::copy(fixture("v01_h264_aac.mp4"), video).unwrap();
     let server = Server::start(&data, &["--library", films.to_str().unwrap()]);

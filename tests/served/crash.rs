@@ -1,8 +1,6 @@
 //! Kills the server with SIGKILL at random moments of a mixed write load, again and again, and finds
 //! every acknowledged write afterwards, and a store in which every derived row fits its source.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -10,8 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{MY_TAGS, Server, ask};
 use serde_json::{Value, json};
+
+use crate::common::{MY_TAGS, Server, ask};
 
 /// How often the server is killed. `DIPTYCH_CRASH_ROUNDS` sets another number.
 const ROUNDS: u64 = 50;
@@ -156,7 +155,7 @@ fn round(data: &Path, ledger: &Ledger, numbers: &AtomicU64, life: Duration) {
 
 #[test]
 fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
-    let data = common::folder("crash");
+    let data = crate::common::folder("crash");
     let rounds = std::env::var("DIPTYCH_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok());
     let ledger = Ledger::default();
     let numbers = AtomicU64::new(0);
