@@ -380,7 +380,7 @@ mod tests {
         library.add_page(Some(notebook.key.clone()), search.clone(), true).unwrap();
         let top = library.pages().unwrap();
         assert_eq!((top.current, top.pages[1].current), (1, 0));
-        assert_eq!(top.pages[1].pages, [search.clone()]);
+        assert_eq!(top.pages[1].pages, std::slice::from_ref(&search));
         let other = Page::new(PageKind::SEARCH, "x", 1).unwrap();
         assert!(library.add_page(Some(search.key.clone()), other, false).is_err());
         library.add_page_files(search.key.clone(), vec![ItemId(2), ItemId(1)]).unwrap();

@@ -70,7 +70,7 @@ fn operate(address: &str, ledger: &Ledger, mine: &mut Vec<String>, number: u64) 
             });
         }
         (3, Some(hash)) => {
-            let archive = number % 2 == 0;
+            let archive = number.is_multiple_of(2);
             let verb = if archive { "archive_files" } else { "unarchive_files" };
             edit(ledger, &hash, |known| known.doubtful_archive = true);
             let path = format!("/add_files/{verb}");
