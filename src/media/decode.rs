@@ -40,7 +40,8 @@ pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
     Some(Still { picture: turned.without_useless_alpha(), facts })
 }
 
-/// Frame number `index` of a GIF or APNG, drawn over the frames before it.
+/// Frame number `index` of a GIF or APNG, drawn over the frames before it. It keeps its alpha
+/// channel, as in the original: thumbnails of animations are PNG.
 #[must_use]
 pub fn frame(bytes: &[u8], kind: FileType, index: usize) -> Option<Picture> {
     use image::AnimationDecoder;
@@ -56,8 +57,7 @@ pub fn frame(bytes: &[u8], kind: FileType, index: usize) -> Option<Picture> {
         _ => return None,
     };
     let pixels = frame.into_buffer();
-    let picture = Picture::new(pixels.width(), pixels.height(), 4, pixels.into_raw())?;
-    Some(picture.without_useless_alpha())
+    Picture::new(pixels.width(), pixels.height(), 4, pixels.into_raw())
 }
 
 fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
@@ -70,6 +70,7 @@ fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
         FileType::QOI => with_image(bytes, ImageFormat::Qoi),
         FileType::JXL | FileType::ANIMATED_JXL => jxl_picture(bytes),
         FileType::PSD => super::psd::composite(bytes),
+        FileType::AVIF | FileType::HEIC | FileType::HEIF => super::coded::picture(bytes, kind),
         _ => None,
     }
 }

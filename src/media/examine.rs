@@ -137,7 +137,8 @@ impl File<'_> {
             FileType::PSD => {
                 self.found.size = psd::size(bytes);
                 if let Some(still) = decode::still(bytes, self.kind) {
-                    self.shrink(&still.picture);
+                    // Flattened layers keep an alpha channel, whatever it says.
+                    self.shrink(&still.picture.with_alpha());
                 }
             }
             FileType::SVG => {
@@ -292,11 +293,10 @@ impl File<'_> {
         }
         self.found.probe = Some(probe);
         if !audio_alone {
-            let index = thumbnail_frame(self.found.num_frames);
-            let frame = super::frame::video_frame(self.path, self.found.probe.as_ref(), index);
-            if let Some(frame) = frame {
-                self.shrink(&frame);
-            }
+            let index = thumbnail_frame(self.found.num_frames) as f64;
+            let length = self.found.duration_ms.unwrap_or(0) as f64 / 1000.0;
+            let seconds = index * length / self.found.num_frames.unwrap_or(1).max(1) as f64;
+            self.found.thumbnail = super::frame::video_frame(self.path, seconds, self.target());
         }
     }
 

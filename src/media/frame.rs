@@ -1,4 +1,6 @@
 //! One frame of a video, for its thumbnail: `ffmpeg` on the PATH where there is one.
+//!
+//! ffmpeg scales it too, with its own filter, as the original has it done: blurhashes come out equal.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,25 +8,23 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::picture::Picture;
-use super::probe::Probe;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-const PICTURE_BYTES_MAX: u64 = 256 << 20;
 
-/// Frame number `index` of a video. `None` without a decoder for it.
+/// The frame of a video that many seconds in, at exactly that size. `None` without a decoder for it.
 #[must_use]
-pub fn video_frame(path: &Path, probe: Option<&Probe>, index: usize) -> Option<Picture> {
-    let video = probe?.video.as_ref()?;
-    let rate = if video.frame_rate > 0.0 { video.frame_rate } else { 25.0 };
-    let at = index as f64 / rate;
-    with_ffmpeg(path, at).or_else(|| if index > 0 { with_ffmpeg(path, 0.0) } else { None })
+pub fn video_frame(path: &Path, seconds: f64, size: (u32, u32)) -> Option<Picture> {
+    let first = || if seconds > 0.0 { with_ffmpeg(path, 0.0, size) } else { None };
+    with_ffmpeg(path, seconds, size).or_else(first)
 }
 
-fn with_ffmpeg(path: &Path, seconds: f64) -> Option<Picture> {
+fn with_ffmpeg(path: &Path, seconds: f64, (width, height): (u32, u32)) -> Option<Picture> {
+    let bytes = Picture::blank(width, height, 3)?.pixels.len() as u64;
     let mut child = Command::new("ffmpeg")
         .args(["-nostdin", "-loglevel", "quiet", "-ss", &format!("{seconds:.3}"), "-i"])
         .arg(path)
-        .args(["-an", "-frames:v", "1", "-f", "image2pipe", "-vcodec", "png", "-"])
+        .args(["-an", "-frames:v", "1", "-s", &format!("{width}x{height}")])
+        .args(["-f", "image2pipe", "-pix_fmt", "rgb24", "-vcodec", "rawvideo", "-"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .stdout(Stdio::piped())
@@ -32,8 +32,8 @@ fn with_ffmpeg(path: &Path, seconds: f64) -> Option<Picture> {
         .ok()?;
     let output = child.stdout.take()?;
     let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        output.take(PICTURE_BYTES_MAX).read_to_end(&mut bytes).map(|_| bytes)
+        let mut pixels = Vec::new();
+        output.take(bytes).read_to_end(&mut pixels).map(|_| pixels)
     });
     let start = Instant::now();
     while start.elapsed() < TIMEOUT && !reader.is_finished() {
@@ -42,6 +42,5 @@ fn with_ffmpeg(path: &Path, seconds: f64) -> Option<Picture> {
     // Killing what has ended already is no error that matters.
     let _ended = child.kill();
     let _reaped = child.wait();
-    let bytes = reader.join().ok()?.ok()?;
-    Some(super::decode::still(&bytes, crate::model::filetype::FileType::PNG)?.picture)
+    Picture::new(width, height, 3, reader.join().ok()?.ok()?)
 }

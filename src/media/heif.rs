@@ -1,4 +1,4 @@
-//! The item structure of HEIF and AVIF files: size, turning, EXIF, profiles. No pixels.
+//! The item structure of HEIF and AVIF files: size, turning, EXIF, profiles, coded pictures.
 
 use super::metadata::boxes;
 
@@ -10,6 +10,8 @@ pub(super) struct Item {
     pub(super) is_xmp: bool,
     /// Where its bytes lie in the file, if they lie in one piece.
     pub(super) extent: Option<(usize, usize)>,
+    /// Whether the place counts from the start of the `idat` box and not of the file.
+    pub(super) is_inside: bool,
 }
 
 /// More items than this are not looked at.
@@ -26,7 +28,8 @@ impl Reader<'_> {
     }
 }
 
-fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
+/// The content of the first box of that kind.
+pub(super) fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
     boxes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, content)| content)
 }
 
@@ -52,7 +55,7 @@ fn item(entry: &[u8]) -> Option<Item> {
     reader.number(2)?;
     let kind: [u8; 4] = reader.0.get(..4)?.try_into().ok()?;
     let is_xmp = super::metadata::find(reader.0, b"application/rdf+xml").is_some();
-    Some(Item { id, kind, is_xmp, extent: None })
+    Some(Item { id, kind, is_xmp, extent: None, is_inside: false })
 }
 
 fn locate(places: &[u8], items: &mut [Item]) -> Option<()> {
@@ -78,21 +81,43 @@ fn locate(places: &[u8], items: &mut [Item]) -> Option<()> {
             only = Some((base.checked_add(offset)? as usize, length as usize));
         }
         if extents == 1
-            && method == 0
+            && method < 2
             && let Some(item) = items.iter_mut().find(|item| item.id == id)
         {
             item.extent = only;
+            item.is_inside = method == 1;
         }
     }
     Some(())
 }
 
+/// The item that is the picture.
+pub(super) fn primary(meta: &[u8]) -> Option<u32> {
+    let primary = child(meta, b"pitm")?;
+    let size = if primary.first() == Some(&0) { 2 } else { 4 };
+    Some(Reader(primary.get(4..)?).number(size)? as u32)
+}
+
+/// References of that kind between items, as pairs of from and to, in their order.
+pub(super) fn references(meta: &[u8], kind: &[u8; 4]) -> Vec<(u32, u32)> {
+    let mut pairs = Vec::new();
+    let Some(links) = child(meta, b"iref") else { return pairs };
+    let size = if links.first() == Some(&0) { 2 } else { 4 };
+    for (_, content) in boxes(links.get(4..).unwrap_or_default()).filter(|(k, _)| *k == kind) {
+        let mut reader = Reader(content);
+        let Some(from) = reader.number(size) else { continue };
+        let count = reader.number(2).unwrap_or(0);
+        for _ in 0..count {
+            pairs.extend(reader.number(size).map(|to| (from as u32, to as u32)));
+        }
+    }
+    pairs
+}
+
 /// What the primary item's properties say of its shape: width, height, quarter turns anticlockwise.
 pub(super) fn shape(bytes: &[u8]) -> Option<(u32, u32, u8)> {
     let meta = child(bytes, b"meta")?.get(4..)?;
-    let primary = child(meta, b"pitm")?;
-    let size = if primary.first() == Some(&0) { 2 } else { 4 };
-    let id = Reader(primary.get(4..)?).number(size)? as u32;
+    let id = primary(meta)?;
     let (mut extents, mut turns) = (None, 0);
     for (kind, content) in properties(meta, id)? {
         match kind {
@@ -108,7 +133,8 @@ pub(super) fn shape(bytes: &[u8]) -> Option<(u32, u32, u8)> {
     Some(if turns % 2 == 1 { (height, width, turns) } else { (width, height, turns) })
 }
 
-fn properties(meta: &[u8], id: u32) -> Option<Vec<(&[u8], &[u8])>> {
+/// The properties of an item: kind and content.
+pub(super) fn properties(meta: &[u8], id: u32) -> Option<Vec<(&[u8], &[u8])>> {
     let group = child(meta, b"iprp")?;
     let all: Vec<_> = boxes(child(group, b"ipco")?).take(ITEMS_MAX).collect();
     let links = child(group, b"ipma")?;

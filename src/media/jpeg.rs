@@ -1,6 +1,6 @@
 //! JPEG through libjpeg-turbo's arithmetic (mozjpeg), the only one whose pixels equal the original's.
 //!
-//! All the `unsafe` code of the project is in this file. Three rules keep it sound:
+//! Most of the `unsafe` code of the project is in this file. Three rules keep it sound:
 //! - errors leave C by unwinding from `error_exit` (the C code is compiled for it) and are caught
 //!   right outside; nothing in between owns memory that is not freed by the guards here;
 //! - the library never holds a pointer to a row that is shorter than one line of output;

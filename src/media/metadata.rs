@@ -504,7 +504,7 @@ fn heif(bytes: &[u8], kind: FileType) -> Facts {
     if let Some(meta) = meta.and_then(|meta| meta.get(4..)) {
         let items = super::heif::items(meta);
         let data = |item: &super::heif::Item| {
-            let (start, length) = item.extent?;
+            let (start, length) = item.extent.filter(|_| !item.is_inside)?;
             bytes.get(start..start.checked_add(length)?)
         };
         for item in &items {

@@ -6,7 +6,9 @@
 
 pub mod animation;
 pub mod archive;
+mod av1;
 pub mod blob;
+mod coded;
 pub mod colour;
 pub mod decode;
 pub mod document;
@@ -28,6 +30,7 @@ pub mod resize;
 pub mod source;
 pub mod thumbnail;
 pub mod worker;
+mod yuv;
 
 use serde::{Deserialize, Serialize};
 
