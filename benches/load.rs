@@ -5,6 +5,8 @@
 //! cargo bench --bench load -- DIR            # searches, metadata, autocomplete, memory, start
 //! cargo bench --bench load -- DIR import     # imports of 1-megapixel JPEGs, one at a time and four
 //! ```
+//!
+//! `DIPTYCH_BINARY` names another build of the server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -28,7 +30,8 @@ struct Server {
 impl Server {
     fn start(data: &str) -> Server {
         let begun = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_diptych"))
+        let binary = std::env::var("DIPTYCH_BINARY");
+        let mut child = Command::new(binary.as_deref().unwrap_or(env!("CARGO_BIN_EXE_diptych")))
             .args(["serve", "--hydrus-listen", "127.0.0.1:0", "--stash-listen", "127.0.0.1:0"])
             .args(["--data", data])
             .env("DIPTYCH_ACCESS_KEY", KEY)

@@ -30,8 +30,19 @@ pub struct WorkersConfig {
     pub timeout: Duration,
     /// Where children put temporary files; inside the data folder.
     pub temp: PathBuf,
-    /// The program to run; `/proc/self/exe` but in tests.
+    /// The program to run: this one but in tests.
     pub program: PathBuf,
+}
+
+/// The running program. `/proc` may be missing (an empty root); then the name it was called by says
+/// where it is, unless a shell had to search for it.
+fn this_program() -> PathBuf {
+    let linked = PathBuf::from("/proc/self/exe");
+    if linked.exists() {
+        return linked;
+    }
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or(linked);
+    std::path::absolute(&called).unwrap_or(called)
 }
 
 impl WorkersConfig {
@@ -43,7 +54,7 @@ impl WorkersConfig {
             memory_bytes: 8 << 30,
             timeout: Duration::from_secs(120),
             temp: temp.to_owned(),
-            program: PathBuf::from("/proc/self/exe"),
+            program: this_program(),
         }
     }
 }
