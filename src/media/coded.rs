@@ -101,7 +101,7 @@ impl Container<'_> {
         let links = heif::references(self.meta, b"auxl");
         let (alpha, _) = links.into_iter().find(|(from, to)| {
             let kind = self.property(*from, b"auxC").unwrap_or_default();
-            *to == id && kind.get(4..).is_some_and(|name| names_alpha(name))
+            *to == id && kind.get(4..).is_some_and(names_alpha)
         })?;
         let (planes, _) = self.decode(alpha, true)?;
         ((planes.width, planes.height) == (picture.width, picture.height)).then(|| planes.luma())

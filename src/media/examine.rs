@@ -144,7 +144,8 @@ impl File<'_> {
             FileType::SVG => {
                 self.found.size = document::svg_size(bytes);
                 let (width, height) = self.target();
-                self.found.thumbnail = document::svg_picture(bytes, width, height);
+                let picture = document::svg_picture(bytes, width, height);
+                self.found.thumbnail = picture.map(Picture::without_useless_alpha);
             }
             FileType::PDF => {
                 self.take_shape(document::pdf(bytes));

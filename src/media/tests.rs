@@ -123,7 +123,7 @@ fn thumbnails_of_animations_and_of_transparent_pictures_are_png() {
     for name in ["o01.pdf", "o03.psd", "r01_rgba_trans.png", "r03_rgba_trans.webp"] {
         check_thumbnail_format(name, ThumbnailFormat::Png);
     }
-    for name in ["h01.avif", "h02.heic", "o08_ugoira.zip", "o10.kra", "x03.ico"] {
+    for name in ["h01.avif", "h02.heic", "o02.svg", "o08_ugoira.zip", "o10.kra", "x03.ico"] {
         check_thumbnail_format(name, ThumbnailFormat::Jpeg);
     }
 }
