@@ -5,6 +5,7 @@
 //! tags are those of the only service that has any: such lists are not made twice.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::hydrus::error::Rejection;
 use crate::hydrus::json::{self, Writer};
@@ -13,7 +14,7 @@ use crate::library::{ServiceTags, Services, View};
 use crate::model::hash::to_hex;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::service::builtin::ALL_KNOWN_TAGS;
-use crate::model::tag::human_order;
+use crate::model::tag::human_key;
 
 /// The number of statuses: current, pending, deleted, petitioned.
 const STATUSES: usize = 4;
@@ -195,7 +196,8 @@ impl TagTexts {
         for id in ids {
             found.push((view.tag_text(id)?, id));
         }
-        found.sort_by(|(left, _), (right, _)| human_order(left, right));
+        // Keys are costly to make: once a text, not once a comparison.
+        found.sort_by_cached_key(|(text, _)| (human_key(text), text.len(), Arc::clone(text)));
         let ranks = (0..).zip(&found).map(|(rank, (_, id))| (*id, rank)).collect();
         let texts = found.iter().map(|(text, _)| json::to_vec(&**text)).collect();
         Ok(TagTexts { ranks, texts })
