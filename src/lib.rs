@@ -3,7 +3,7 @@
 //! The layers, and the only direction in which they may depend on each other:
 //!
 //! ```text
-//! main -> app -> {hydrus, stash, console} -> library -> {store, index, media} -> model
+//! main -> app -> {hydrus, stash} -> library -> {store, index, media} -> model
 //! ```
 //!
 //! `http` and `graphql` are tools of the protocol layers and know no word of the domain.
@@ -11,7 +11,6 @@
 
 pub mod app;
 pub mod config;
-pub mod console;
 pub mod graphql;
 pub mod http;
 pub mod hydrus;

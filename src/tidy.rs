@@ -16,11 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("graphql", &[]),
     ("hydrus", &["library", "model", "http", "config"]),
     ("stash", &["library", "model", "http", "graphql", "config"]),
-    ("console", &["library", "model", "http", "config"]),
-    (
-        "app",
-        &["hydrus", "stash", "console", "library", "media", "model", "http", "graphql", "config"],
-    ),
+    ("app", &["hydrus", "stash", "library", "media", "model", "http", "graphql", "config"]),
 ];
 
 /// Foreign crates that may be named in one layer only.

@@ -55,6 +55,13 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Apply a declarative JSON document (services, keys, siblings, parents, options, ...)
+    Apply {
+        /// The document
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
     /// Scan the library folders, or only these paths inside them
     Scan {
         /// Paths; all library folders when none is given
@@ -145,6 +152,12 @@ fn other(command: Command) -> Result<(), String> {
             verbs::run(&at.config()?, Verb::Backup { file })
         }
         Command::Keys { action, at } => verbs::run(&at.config()?, action.into()),
+        Command::Apply { file, at } => {
+            let said = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+            let text = std::fs::read_to_string(&file).map_err(|error| said(&error))?;
+            let document = serde_json::from_str(&text).map_err(|error| said(&error))?;
+            verbs::run(&at.config()?, Verb::Apply { document })
+        }
         Command::Scan { paths, at } => {
             let paths = paths.iter().map(std::path::absolute).collect::<Result<_, _>>();
             let paths = paths.map_err(|error| error.to_string())?;

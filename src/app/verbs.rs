@@ -9,20 +9,35 @@ use serde::{Deserialize, Serialize};
 use super::{control, keys};
 use crate::config::Config;
 use crate::library::jobs::{Job, JobStatus};
-use crate::library::{Library, ScanRequest, Settings};
+use crate::library::{Declaration, Library, ScanRequest, Settings};
 
 /// One command, as it crosses the control socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    Backup { file: PathBuf },
+    /// A declarative document. Sessions it ends live in the Hydrus door: those are for the request.
+    Apply {
+        document: serde_json::Value,
+    },
+    Backup {
+        file: PathBuf,
+    },
     Check,
     Health,
-    KeysApprove { key: String },
-    KeysCreate { name: String, permissions: Option<Vec<u8>> },
+    KeysApprove {
+        key: String,
+    },
+    KeysCreate {
+        name: String,
+        permissions: Option<Vec<u8>>,
+    },
     KeysList,
-    KeysRevoke { key: String },
-    Scan { paths: Vec<PathBuf> },
+    KeysRevoke {
+        key: String,
+    },
+    Scan {
+        paths: Vec<PathBuf>,
+    },
 }
 
 /// Performs a verb in the running server, or here when none runs.
@@ -46,6 +61,7 @@ pub(super) fn perform(
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), String> {
     let outcome = match verb {
+        Verb::Apply { document } => return apply(library, document, tell),
         Verb::Backup { file } => library.backup(&file).map(|()| {
             tell(&format!("the store as of now is in {}", file.display()));
         }),
@@ -68,6 +84,21 @@ pub(super) fn perform(
         }
     };
     outcome.map_err(|error| error.to_string())
+}
+
+fn apply(
+    library: &Arc<Library>,
+    document: serde_json::Value,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(), String> {
+    let declaration: Declaration =
+        serde_json::from_value(document).map_err(|error| error.to_string())?;
+    let applied = library.apply(declaration).map_err(|error| error.to_string())?;
+    tell(&format!("applied: {}", applied.names.join(", ")));
+    if applied.expired_sessions.is_empty() {
+        return Ok(());
+    }
+    Err("sessions are ended by POST /diptych/apply only".to_owned())
 }
 
 /// Queues a scan.
