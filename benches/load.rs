@@ -240,9 +240,10 @@ fn photograph(number: u32) -> Vec<u8> {
     let mut pixels = Vec::with_capacity((width * height * 3) as usize);
     for y in 0..height {
         for x in 0..width {
-            let wave = (f64::from(x * (number % 7 + 1)) / 90.0).sin() * 60.0;
+            let wave =
+                (f64::from(x) * (1.0 + f64::from(number % 10_007) / 997.0) / 90.0).sin() * 60.0;
             let shade = f64::from(y) / f64::from(height) * 120.0 + wave + 70.0;
-            let grain = f64::from((x * 31 + y * 17 + number * 13) % 23);
+            let grain = f64::from((x * 31 + y * 17 + number % 10_007 * 13) % 23);
             for value in [shade, shade * 0.8 + grain, 200.0 - shade * 0.5] {
                 #[expect(
                     clippy::cast_possible_truncation,
