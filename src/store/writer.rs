@@ -278,32 +278,16 @@ const GROUP_OPERATIONS: usize = 512;
 impl Writer {
     fn work(mut self, waiting: &Receiver<Box<dyn Operation>>) {
         while let Ok(first) = waiting.recv() {
-            let mut next = Some(first);
-            while let Some(operation) = next.take() {
-                next = self.group(operation, waiting);
-            }
+            self.group(first, waiting);
         }
     }
 
-    /// Runs a group that begins with `first`; returns an operation that did not fit any more.
-    fn group(
-        &mut self,
-        first: Box<dyn Operation>,
-        waiting: &Receiver<Box<dyn Operation>>,
-    ) -> Option<Box<dyn Operation>> {
-        let database = match self.ready() {
-            Ok(database) => database,
-            Err(failure) => {
-                first.answer(Some(failure));
-                return None;
-            }
-        };
-        let snapshot = match Snapshot::take(&database) {
-            Ok(snapshot) => snapshot,
-            Err(failure) => {
-                first.answer(Some(failure));
-                return None;
-            }
+    /// Runs a group that begins with `first`, and answers all its members.
+    fn group(&mut self, first: Box<dyn Operation>, waiting: &Receiver<Box<dyn Operation>>) {
+        let ready = self.ready().and_then(|open| Ok((Snapshot::take(&open)?, open)));
+        let (snapshot, database) = match ready {
+            Ok(ready) => ready,
+            Err(failure) => return first.answer(Some(failure)),
         };
         let mut group = Overlay::new();
         let mut members = vec![run_into(first, &snapshot, &mut group)];
@@ -320,7 +304,6 @@ impl Writer {
                 self.recover(members, &failure);
             }
         }
-        None
     }
 
     /// After a failed commit: opens the file again and tries each operation alone.
