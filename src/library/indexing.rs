@@ -184,6 +184,11 @@ fn text_fields(snapshot: &Snapshot, id: ItemId, item: &Item) -> store::Result<Te
             _ => fields.notes.push(format!("{name} {text}")),
         }
     }
+    for marker in item.object.iter().flat_map(|object| &object.markers) {
+        // A search of scenes looks at the titles of their markers as well.
+        fields.details.push('\n');
+        fields.details.push_str(&marker.title);
+    }
     for ((_, place), ()) in snapshot.with_prefix(&PLACES_BY_ITEM, &id.to_bytes())? {
         match snapshot.get(&PLACES, &place)?.map(|place| place.kind) {
             Some(PlaceKind::Path { path: bytes, .. })

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::content::content_at;
 use super::error::{Error, Result};
 use super::membership::{self, Departure, LocalDomains};
+use super::objects::destroy_made;
 use super::places::{self, add_place, path_of, places_of, remove_if_there, remove_place};
 use super::rules::file_rules;
 use super::scan::record::places_changed;
@@ -20,7 +21,7 @@ use crate::model::item::Item;
 use crate::model::place::{Place, PlaceKind};
 use crate::model::service::ServiceKind;
 use crate::model::service::builtin::{COMBINED_LOCAL, STORAGE};
-use crate::store::{Read as _, Tx};
+use crate::store::{ChangeKind, Read as _, Tx};
 
 /// What is to be deleted, and from where.
 #[derive(Clone, Debug)]
@@ -75,14 +76,20 @@ impl Library {
     pub fn destroy(&self, items: Vec<ItemId>, delete_file: bool) -> Result<()> {
         let reason = Some("Deleted via Stash API.".to_owned());
         if delete_file {
-            let domains = vec![STORAGE];
-            return self.delete(Deletion { items, domains, reason, folder_bytes: true });
+            let deletion = Deletion { items, domains: vec![STORAGE], reason, folder_bytes: true };
+            let freed = self.write(move |tx| {
+                let items = destroy_made(tx, &deletion.items)?;
+                delete(tx, &Deletion { items, ..deletion.clone() })
+            })?;
+            return self.remove_bytes(freed);
         }
         self.write(move |tx| {
+            let items = destroy_made(tx, &items)?;
             for id in &items {
                 for (place_id, place) in places_of(tx, *id)? {
                     if let PlaceKind::Path { .. } = place.kind {
                         remove_place(tx, place_id)?;
+                        tx.log(ChangeKind::ItemText, id.0);
                     }
                 }
                 places_changed(tx, *id)?;

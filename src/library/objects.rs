@@ -6,6 +6,8 @@
 mod edit;
 mod facts;
 mod history;
+mod made;
+mod markers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,19 +18,22 @@ pub use edit::{ObjectEdit, edit_object, put_picture};
 pub(super) use facts::FactsCache;
 pub use facts::{FactsGuard, ObjectFacts};
 pub use history::{HistoryChange, HistoryKind, change_history, change_played, reset_played};
+pub use made::{assign_file, create_scene, destroy_made, merge_scenes, set_primary};
+pub use markers::{MarkerEdit, create_marker, destroy_marker, edit_marker};
 
 use super::View;
 use super::error::Result;
 use super::places::path_of;
 pub use crate::index::TextField;
 use crate::model::filetype::FileType;
-use crate::model::ids::{FolderId, ItemId, PlaceId};
+use crate::model::ids::{FolderId, ItemId, MarkerId, PlaceId};
 use crate::model::item::Item;
 use crate::model::place::{Folder, Place, PlaceKind};
 use crate::model::service::{ServiceKind, builtin};
 pub use crate::store::{Column, Flag, LookupKind, Tx};
 use crate::store::{
-    ColumnValues, DOCUMENTS, DocumentKind, FOLDERS, PLACES, PLACES_BY_ITEM, Read, SetKey,
+    ColumnValues, DOCUMENTS, DocumentKind, FOLDERS, LOOKUPS, LookupKey, PLACES, PLACES_BY_ITEM,
+    Read, SetKey,
 };
 
 /// The service that shows a Stash rating to Hydrus clients: its name, and its key.
@@ -47,21 +52,46 @@ pub struct ObjectFile {
 }
 
 impl View {
-    /// The objects that Stash sees: heads in the combined local domains.
+    /// The objects that Stash sees: heads in the combined local domains, and scenes made by hand.
     ///
     /// # Errors
     /// When reading fails.
     pub fn visible(&self) -> Result<RoaringBitmap> {
         let local = self.snapshot.set(SetKey::Domain(builtin::COMBINED_LOCAL))?;
-        Ok(local - self.snapshot.set(SetKey::Flag(Flag::Member))?)
+        Ok((local | self.made_scenes()?) - self.snapshot.set(SetKey::Flag(Flag::Member))?)
     }
 
-    /// The visible videos.
+    /// The visible videos, and the scenes made by hand.
     ///
     /// # Errors
     /// When reading fails.
     pub fn scenes(&self) -> Result<RoaringBitmap> {
-        self.of_types(FileType::is_video)
+        Ok(self.of_types(FileType::is_video)? | self.made_scenes()?)
+    }
+
+    fn made_scenes(&self) -> Result<RoaringBitmap> {
+        Ok(self.snapshot.set(SetKey::Flag(Flag::MadeScene))?)
+    }
+
+    /// Objects with the later members among their files, for sums over files.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn with_members(&self, objects: &RoaringBitmap) -> Result<RoaringBitmap> {
+        let mut all = objects.clone();
+        let local = self.snapshot.set(SetKey::Domain(builtin::COMBINED_LOCAL))?;
+        let members = self.snapshot.set(SetKey::Flag(Flag::Member))? & local;
+        if members.is_empty() {
+            return Ok(all);
+        }
+        for id in members {
+            let head = self.item(ItemId(id))?.and_then(|item| item.head);
+            if head.is_some_and(|head| objects.contains(head.0)) {
+                all.insert(id);
+            }
+        }
+        // What a scene made by hand shows are the facts of its first file, which is among them.
+        Ok(all - self.made_scenes()?)
     }
 
     /// The visible still and animated pictures.
@@ -131,6 +161,10 @@ impl View {
                 files.extend(self.item_files(*member, &Arc::new(item))?);
             }
         }
+        let primary = head.object.as_ref().and_then(|object| object.primary);
+        if let Some(at) = files.iter().position(|file| Some(file.id) == primary) {
+            files[..=at].rotate_right(1);
+        }
         Ok(files)
     }
 
@@ -180,7 +214,45 @@ impl View {
         fields: &[TextField],
         text: &str,
     ) -> Result<Option<RoaringBitmap>> {
-        Ok(self.library().index().substring_candidates(fields, text)?)
+        let Some(mut found) = self.library().index().substring_candidates(fields, text)? else {
+            return Ok(None);
+        };
+        // What is written on a later member is found at its head.
+        for member in &found & self.snapshot.set(SetKey::Flag(Flag::Member))? {
+            found.extend(self.head_of(ItemId(member))?.map(|head| head.0));
+        }
+        Ok(Some(found))
+    }
+
+    /// The perceptual hashes of all videos that have one, with their items, in the order of hashes.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn video_hashes(&self) -> Result<Vec<(u64, ItemId)>> {
+        let mut found = Vec::new();
+        let prefix = LookupKey::open_prefix(LookupKind::VideoHash, &[]);
+        for (key, ()) in self.snapshot.with_prefix(&LOOKUPS, &prefix)? {
+            if let Ok(bytes) = <[u8; 8]>::try_from(key.text.as_slice()) {
+                found.push((u64::from_be_bytes(bytes), key.item));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The scenes with markers.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn marked_scenes(&self) -> Result<RoaringBitmap> {
+        Ok(self.snapshot.set(SetKey::Flag(Flag::HasMarkers))? & self.scenes()?)
+    }
+
+    /// The scene that a marker is on.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn scene_of_marker(&self, id: MarkerId) -> Result<Option<ItemId>> {
+        Ok(self.snapshot.lookup(LookupKind::Marker, &id.0.to_be_bytes())?.into_iter().next())
     }
 
     /// Items with managed blobs: those in local domains that mirror no folder.

@@ -53,3 +53,8 @@ id!(
     GroupId,
     u32
 );
+id!(
+    /// One marker of a scene.
+    MarkerId,
+    u32
+);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filetype::FileType;
 use super::hash::Sha256;
-use super::ids::{GroupId, ItemId, ServiceId, TagId};
+use super::ids::{GroupId, ItemId, MarkerId, PlaceId, ServiceId, TagId};
 use super::media::MediaInfo;
 
 /// One content, or an object without content.
@@ -51,6 +51,9 @@ pub struct Item {
     pub updated_ms: i64,
     /// Up to which distance files that look like this one were looked for.
     pub similar_searched: Option<u8>,
+    /// Stash's perceptual hash of a video: of a montage of its frames. A function of the content,
+    /// but made only when it is asked for.
+    pub video_hash: Option<u64>,
 }
 
 /// A file's current membership in a file domain.
@@ -100,6 +103,27 @@ pub struct ObjectState {
     pub cover: Option<Sha256>,
     /// (endpoint, id, updated) of external identifiers.
     pub stash_ids: Vec<(String, String, i64)>,
+    /// A scene that a person made: it exists without a file, and without content of its own.
+    pub made: bool,
+    /// The file that a person made the primary one.
+    pub primary: Option<PlaceId>,
+    /// Markers of a scene, in the order of their making.
+    pub markers: Vec<Marker>,
+}
+
+/// A named moment, or span, of a scene.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Marker {
+    pub id: MarkerId,
+    /// Empty for none: the primary tag names it then.
+    pub title: String,
+    pub seconds: f64,
+    pub end_seconds: Option<f64>,
+    pub primary_tag: TagId,
+    /// Further tags, without the primary one.
+    pub tags: Vec<TagId>,
+    pub created_ms: i64,
+    pub updated_ms: i64,
 }
 
 impl Item {

@@ -1,7 +1,7 @@
 //! The Stash door: the order in which a request is checked and where it goes then.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::auth::{self, Entry};
 use super::graphql;
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) rules: Arc<EntityRules>,
     pub(super) settings: SettingsCell,
     pub(super) zone: jiff::tz::TimeZone,
+    /// Held while a document is read and written back.
+    pub(super) saving: Mutex<()>,
 }
 
 impl Shared {
@@ -91,6 +93,7 @@ impl StashDoor {
             settings,
             zone: config.zone(),
             config: Arc::clone(config),
+            saving: Mutex::default(),
         };
         Ok(StashDoor { shared: Arc::new(shared), routes: media::routes() })
     }

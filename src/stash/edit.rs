@@ -4,12 +4,15 @@ mod entities;
 mod history;
 mod inputs;
 mod items;
+mod markers;
+mod scenes;
 mod settings;
 
 use std::rc::Rc;
 
 use super::filter::Kind;
 use super::job;
+use super::saved;
 use super::scope::Scope;
 use crate::graphql::{Field, FieldError, Resolved};
 use crate::model::entity::EntityKind;
@@ -26,6 +29,18 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
         "bulkImageUpdate" => items::update_bulk(scope, Kind::Image, arguments),
         "sceneDestroy" | "scenesDestroy" => items::destroy(scope, Kind::Scene, arguments),
         "imageDestroy" | "imagesDestroy" => items::destroy(scope, Kind::Image, arguments),
+        "sceneCreate" => scenes::create(scope, arguments),
+        "sceneAssignFile" => scenes::assign(scope, arguments),
+        "sceneMerge" => scenes::merge(scope, arguments),
+        "sceneMarkerCreate"
+        | "sceneMarkerUpdate"
+        | "bulkSceneMarkerUpdate"
+        | "sceneMarkerDestroy"
+        | "sceneMarkersDestroy" => markers::mutate(scope, field),
+        "saveFilter" | "destroySavedFilter" | "setDefaultFilter" => saved::mutate(scope, field),
+        "groupCreate" => entities::create(scope, EntityKind::Group, arguments),
+        "groupUpdate" => entities::update(scope, EntityKind::Group, arguments),
+        "groupDestroy" | "groupsDestroy" => entities::destroy(scope, EntityKind::Group, arguments),
         "tagCreate" => entities::create(scope, EntityKind::Tag, arguments),
         "performerCreate" => entities::create(scope, EntityKind::Performer, arguments),
         "studioCreate" => entities::create(scope, EntityKind::Studio, arguments),

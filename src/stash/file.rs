@@ -68,10 +68,13 @@ impl BaseFile {
         let Some(media) = self.media() else { return Vec::new() };
         let md5 = ("md5", to_hex(&media.md5));
         let is_video = self.file.item.filetype().is_some_and(|filetype| filetype.is_video());
-        match media.oshash.filter(|_| is_video) {
-            Some(oshash) => vec![("oshash", format!("{oshash:016x}")), md5],
-            None => vec![md5],
+        let mut prints = Vec::new();
+        if let Some(oshash) = media.oshash.filter(|_| is_video) {
+            prints.push(("oshash", format!("{oshash:016x}")));
         }
+        prints.push(md5);
+        prints.extend(self.file.item.video_hash.map(|hash| ("phash", format!("{hash:x}"))));
+        prints
     }
 
     fn parent_folder(&self) -> FolderRef {

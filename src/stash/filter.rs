@@ -7,9 +7,11 @@ pub(super) mod criteria;
 mod entities;
 mod fields;
 mod items;
+mod markers;
 
 pub(super) use entities::entities;
 pub(super) use items::{Kind, items};
+pub(super) use markers::markers;
 
 use crate::graphql::{FieldError, Map};
 

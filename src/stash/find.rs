@@ -1,9 +1,12 @@
 //! Lists: totals over all matches, their order, and one page of them.
 
+mod markers;
+
 use std::cmp::Ordering;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub(super) use markers::{page_of_markers, shuffle};
 use roaring::RoaringBitmap;
 
 use super::file;

@@ -183,13 +183,11 @@ impl Call<'_> {
 fn stream(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
     let item = call.view.item(id)?.ok_or(Refused::Missing)?;
-    let name = call.view.object_files(id, &Arc::new(item))?.into_iter().next();
-    let name = name.and_then(|file| {
-        file.path
-            .file_name()
-            .map(|name| name.to_string_lossy().replace(['"', '\\', '\r', '\n'], "_"))
-    });
-    let answer = call.original(id)?;
+    let file = call.view.object_files(id, &Arc::new(item))?.into_iter().next();
+    let file = file.ok_or(Refused::Missing)?;
+    let name = file.path.file_name();
+    let name = name.map(|name| name.to_string_lossy().replace(['"', '\\', '\r', '\n'], "_"));
+    let answer = call.original(file.item_id)?;
     let Answer::Content(content) = answer else { return Ok(answer) };
     let size = content.size();
     let Ok(mut response) = content.answer(call.request) else {
@@ -214,7 +212,8 @@ fn screenshot(call: &Call<'_>) -> Result<Answer, Refused> {
         let mime = sniff(&bytes);
         return Ok(call.picture(bytes, mime));
     }
-    let thumbnail = call.view.thumbnail(id)?;
+    let file = call.view.object_files(id, &Arc::new(item))?.into_iter().next();
+    let thumbnail = call.view.thumbnail(file.map_or(id, |file| file.item_id))?;
     Ok(call.picture(thumbnail.bytes, thumbnail.mime))
 }
 
@@ -233,10 +232,34 @@ fn known_scene(call: &Call<'_>) -> Result<Answer, Refused> {
     Err(Refused::Missing)
 }
 
-/// Chapters are markers, and there are none.
+/// The markers as chapters: each lasts to its end, to the next one, or to the end of the scene.
 fn chapters(call: &Call<'_>) -> Result<Answer, Refused> {
-    call.scene()?;
-    Ok(call.picture(b"WEBVTT".to_vec(), "text/vtt"))
+    let id = call.scene()?;
+    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let scope = call.view.entity_scope(&call.shared.rules);
+    let mut markers = item.object.as_ref().map(|object| object.markers.clone()).unwrap_or_default();
+    markers.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let end = item.media.as_ref().and_then(|media| media.duration_ms).unwrap_or(0) as f64 / 1000.0;
+    let mut text = String::from("WEBVTT\n");
+    for (place, marker) in markers.iter().enumerate() {
+        let next = markers.get(place + 1).map_or(end, |next| next.seconds);
+        let until = marker.end_seconds.unwrap_or(next).max(marker.seconds);
+        let mut names = Vec::new();
+        for tag in std::iter::once(&marker.primary_tag).chain(&marker.tags) {
+            names.extend(call.view.entity(&scope, *tag)?.map(|card| card.entity.name.clone()));
+        }
+        let name = if marker.title.is_empty() { names.join(", ") } else { marker.title.clone() };
+        let (from, until) = (cue_time(marker.seconds), cue_time(until));
+        text.push_str(&format!("\n{}\n{from} --> {until}\n{name}\n", place + 1));
+    }
+    Ok(call.picture(text.into_bytes(), "text/vtt"))
+}
+
+/// A moment as WebVTT writes it.
+pub(super) fn cue_time(seconds: f64) -> String {
+    let ms = (seconds.max(0.0) * 1000.0).round() as u64;
+    let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{:03}", ms / 1000 % 60, ms % 1000)
 }
 
 fn caption(call: &Call<'_>) -> Result<Answer, Refused> {

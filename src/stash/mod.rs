@@ -14,13 +14,17 @@ mod file;
 mod filter;
 mod find;
 mod graphql;
+mod group;
 mod image;
 mod job;
+mod marker;
 mod media;
 mod mutation;
 mod object;
+mod parser;
 mod performer;
 mod query;
+mod saved;
 mod scene;
 pub mod schema;
 mod scope;
@@ -30,5 +34,6 @@ mod studio;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod wall;
 
 pub use door::StashDoor;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::group::Group;
 use super::scene::Scene;
 use super::scope::Scope;
 use super::tag::Entity;
@@ -108,6 +109,16 @@ impl Object for Performer {
             "performer_count" => {
                 let items = scope.bearers(card.id, None)? & scope.view.visible()?;
                 self.0.together(&items, EntityKind::Performer)?
+            }
+            "groups" => {
+                let items = scope.bearers(card.id, None)? & scope.scenes()?;
+                let groups = self.0.sharing(&items, EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| Group::new(scope, card)))
+            }
+            "movies" => {
+                let items = scope.bearers(card.id, None)? & scope.scenes()?;
+                let groups = self.0.sharing(&items, EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| Group::movie(scope, card)))
             }
             "o_counter" => Resolved::from(counted(scope, &scope.bearers(card.id, None)?)?),
             "scenes" => self.scenes()?,

@@ -8,12 +8,16 @@ use super::configuration::Configuration;
 use super::file::{Folder, FolderRef, any_file};
 use super::filter::{self, Kind};
 use super::find::{self, Window, named_ids, words};
+use super::group::Group;
 use super::image::Image;
 use super::job;
+use super::marker;
+use super::saved;
 use super::scene::{Scene, streams_of};
 use super::scope::{Scope, parse_id};
 use super::status::{Stats, SystemStatus, Version, sum};
 use super::tag::entity_object;
+use super::wall;
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
 use crate::library::entities::EntityCard;
 use crate::library::objects::{Column, LookupKind};
@@ -150,7 +154,8 @@ impl Query {
             EntityKind::Tag => ("tag", "tag_filter"),
             EntityKind::Performer => ("performer", "performer_filter"),
             EntityKind::Studio => ("studio", "studio_filter"),
-            EntityKind::Group => return Err(FieldError::Unresolved),
+            EntityKind::Group if field.name() == "findMovies" => ("movie", "movie_filter"),
+            EntityKind::Group => ("group", "group_filter"),
         };
         let scope = Rc::clone(&self.scope);
         let card = |id| scope.view.existing_entity(&scope.entities, kind, TagId(id));
@@ -161,13 +166,15 @@ impl Query {
                 page.extend(card(id)?);
             }
             let count = page.len();
-            return Ok(Resolved::object(FoundEntities { scope, kind, count, page }));
+            let movies = field.name() == "findMovies";
+            return Ok(Resolved::object(FoundEntities { scope, kind, count, page, movies }));
         }
         let wanted = arguments.map("filter");
         let found = filter::entities(&scope, kind, arguments.map(filter), words(wanted))?;
         let count = found.len();
         let page = find::page_of_entities(&scope, found, &Window::read(wanted))?;
-        Ok(Resolved::object(FoundEntities { scope, kind, count, page }))
+        let movies = field.name() == "findMovies";
+        Ok(Resolved::object(FoundEntities { scope, kind, count, page, movies }))
     }
 
     fn all_entities(&self, kind: EntityKind) -> Result<Resolved<'_>, FieldError> {
@@ -211,7 +218,7 @@ impl Query {
         let id = parse_id(arguments.str("id").unwrap_or_default(), "id")?;
         let missing = || FieldError::new(format!("scene with id {id} not found"));
         let scene = Scene::find(&self.scope, ItemId(id))?.ok_or_else(missing)?;
-        Ok(Resolved::objects(streams_of(&scene)))
+        Ok(Resolved::objects(streams_of(&scene)?))
     }
 }
 
@@ -265,6 +272,30 @@ impl Object for Query {
             "allTags" | "allTagsSlim" => self.all_entities(EntityKind::Tag),
             "allPerformers" | "allPerformersSlim" => self.all_entities(EntityKind::Performer),
             "allStudios" | "allStudiosSlim" => self.all_entities(EntityKind::Studio),
+            "findMovie" => {
+                let id = TagId(parse_id(arguments.str("id").unwrap_or_default(), "id")?);
+                let group = scope.view.existing_entity(&scope.entities, EntityKind::Group, id)?;
+                Ok(group.map_or(Resolved::Null, |card| {
+                    Resolved::object(Group::movie(scope, Rc::new(card)))
+                }))
+            }
+            "findMovies" => self.find_entities(EntityKind::Group, field),
+            "allMovies" | "allMoviesSlim" => {
+                let catalogue = scope.view.catalogue(&scope.entities)?;
+                let groups = catalogue.of_kind(EntityKind::Group).to_vec().into_iter();
+                let movies = groups.map(|card| Group::movie(scope, Rc::new(card)));
+                Ok(Resolved::objects(movies.collect::<Vec<_>>()))
+            }
+            "findGroup" => self.find_entity(EntityKind::Group, arguments),
+            "findGroups" => self.find_entities(EntityKind::Group, field),
+            "findSceneMarkers" | "allSceneMarkers" | "markerWall" | "markerStrings"
+            | "sceneMarkerTags" => marker::query(scope, field),
+            "findSavedFilter" | "findSavedFilters" | "findDefaultFilter" => {
+                saved::query(scope, field)
+            }
+            "sceneWall" | "findDuplicateScenes" | "parseSceneFilenames" => {
+                wall::query(scope, field)
+            }
             "findFile" => self.find_file(arguments),
             "findFolder" => self.find_folder(arguments),
             "configuration" => Ok(Resolved::object(Configuration::new(scope))),
@@ -298,12 +329,19 @@ impl Object for FoundItems {
         let view = &self.scope.view;
         Ok(match field.name() {
             "count" => Resolved::from(self.found.len()),
-            "duration" => Resolved::Float(sum(view, Column::DurationMs, &self.found)? / 1000.0),
-            "filesize" => Resolved::Float(sum(view, Column::SizeBytes, &self.found)?),
+            "duration" => {
+                let files = view.with_members(&self.found)?;
+                Resolved::Float(sum(view, Column::DurationMs, &files)? / 1000.0)
+            }
+            "filesize" => {
+                let files = view.with_members(&self.found)?;
+                Resolved::Float(sum(view, Column::SizeBytes, &files)?)
+            }
             "megapixels" => {
+                let files = view.with_members(&self.found)?;
                 let (widths, heights) = (view.column(Column::Width)?, view.column(Column::Height)?);
                 let pixels = |id| Some(widths.value(id)? as f64 * heights.value(id)? as f64);
-                let total: f64 = self.found.iter().filter_map(|id| pixels(ItemId(id))).sum();
+                let total: f64 = files.iter().filter_map(|id| pixels(ItemId(id))).sum();
                 Resolved::Float(total / 1e6)
             }
             "scenes" | "images" => objects(&self.scope, self.kind, self.page.clone()),
@@ -318,6 +356,8 @@ struct FoundEntities {
     kind: EntityKind,
     count: usize,
     page: Vec<EntityCard>,
+    /// Whether the client calls groups movies.
+    movies: bool,
 }
 
 impl Object for FoundEntities {
@@ -326,6 +366,7 @@ impl Object for FoundEntities {
             EntityKind::Tag => "FindTagsResultType",
             EntityKind::Performer => "FindPerformersResultType",
             EntityKind::Studio => "FindStudiosResultType",
+            EntityKind::Group if self.movies => "FindMoviesResultType",
             EntityKind::Group => "FindGroupsResultType",
         }
     }
@@ -337,7 +378,11 @@ impl Object for FoundEntities {
     ) -> Result<Resolved<'a>, FieldError> {
         Ok(match field.name() {
             "count" => Resolved::from(self.count),
-            "tags" | "performers" | "studios" => {
+            "movies" => {
+                let movie = |card: &EntityCard| Group::movie(&self.scope, Rc::new(card.clone()));
+                Resolved::objects(self.page.iter().map(movie))
+            }
+            "tags" | "performers" | "studios" | "groups" => {
                 let cards = self.page.iter().map(|card| {
                     entity_object(&self.scope, Rc::new(card.clone()))
                         .unwrap_or_else(Resolved::Failed)

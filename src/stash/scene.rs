@@ -3,11 +3,15 @@
 use std::rc::Rc;
 
 use super::file::{Caption, VideoFile, finite};
+use super::group::SceneGroup;
+use super::marker;
 use super::object::Head;
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Object, Resolved};
+use crate::model::entity::EntityKind;
 use crate::model::hash::to_hex;
 use crate::model::ids::ItemId;
+use crate::model::media::MediaInfo;
 
 /// A scene.
 pub(super) struct Scene(Head);
@@ -23,22 +27,45 @@ impl Scene {
         if scope.scenes()?.contains(id.0) { Scene::load(scope, id) } else { Ok(None) }
     }
 
-    fn streams(&self) -> Vec<StreamEndpoint> {
+    /// The facts of the primary file.
+    fn media(&self) -> Option<&MediaInfo> {
+        let item = match self.0.state().and_then(|state| state.primary) {
+            Some(_) => self.0.primary().ok().flatten().map(|file| &file.item),
+            None => Some(&self.0.item),
+        };
+        item?.media.as_ref()
+    }
+
+    fn streams(&self) -> Result<Vec<StreamEndpoint>, FieldError> {
+        if self.0.primary()?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mime = self.media().map_or("video/mp4", |media| media.filetype.mime());
+        let (url, mime_type) = (self.stream_url(), mime.to_owned());
+        Ok(vec![StreamEndpoint { url, mime_type, label: "Direct stream".to_owned() }])
+    }
+
+    fn stream_url(&self) -> String {
         let key = self.0.scope.shared.settings.read().api_key();
         let suffix = if key.is_empty() { String::new() } else { format!("?apikey={key}") };
         let base = &self.0.scope.origin.base;
-        let url = format!("{base}/scene/{}/stream{suffix}", self.0.id);
-        let mime = self.0.item.filetype().map_or("video/mp4", |filetype| filetype.mime());
-        vec![StreamEndpoint { url, mime_type: mime.to_owned(), label: "Direct stream".to_owned() }]
+        format!("{base}/scene/{}/stream{suffix}", self.0.id)
     }
 
     fn legacy<'r>(&'r self, name: &str) -> Option<Result<Resolved<'r>, FieldError>> {
-        let media = self.0.item.media.as_ref();
+        let media = self.media();
         Some(Ok(match name {
             "oshash" => Resolved::from(
                 media.and_then(|media| media.oshash).map(|hash| format!("{hash:016x}")),
             ),
-            "phash" | "gallery" => Resolved::Null,
+            "phash" => match self.0.primary() {
+                Ok(file) => {
+                    let hash = file.and_then(|file| file.item.video_hash);
+                    Resolved::from(hash.map(|hash| format!("{hash:x}")))
+                }
+                Err(error) => return Some(Err(error)),
+            },
+            "gallery" => Resolved::Null,
             "file" => Resolved::object(SceneFileType(self)),
             "is_streamable" => Resolved::Bool(media.is_some()),
             _ => return None,
@@ -108,7 +135,20 @@ impl Object for Scene {
                     .iter()
                     .map(|id| StashId { scope: Rc::clone(&head.scope), id: id.clone() }),
             ),
-            "sceneStreams" => Resolved::objects(self.streams()),
+            "sceneStreams" => Resolved::objects(self.streams()?),
+            "scene_markers" => {
+                Resolved::objects(marker::of_scene(&head.scope, head.id, &head.item))
+            }
+            "groups" => {
+                let groups = head.cards(EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| SceneGroup::new(&head.scope, card)))
+            }
+            "movies" => {
+                let groups = head.cards(EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| SceneGroup::movie(&head.scope, card)))
+            }
+            // No gallery can be linked to it.
+            "galleries" => Resolved::List(Vec::new()),
             _ => return Err(FieldError::Unresolved),
         })
     }
@@ -130,13 +170,13 @@ impl Object for ScenePaths<'_> {
         let head = &self.0.0;
         let id = head.id;
         let hash = || {
-            let media = head.item.media.as_ref();
+            let media = self.0.media();
             let oshash = media.and_then(|media| media.oshash).map(|hash| format!("{hash:016x}"));
             oshash.or_else(|| media.map(|media| to_hex(&media.md5))).unwrap_or_default()
         };
         let path = match field.name() {
             "screenshot" => format!("/scene/{id}/screenshot?t={}", head.stamp()),
-            "stream" => return Ok(Resolved::from(self.0.streams().remove(0).url)),
+            "stream" => return Ok(Resolved::from(self.0.stream_url())),
             "vtt" => format!("/scene/{}_thumbs.vtt", hash()),
             "sprite" => format!("/scene/{}_sprite.jpg", hash()),
             "chapters_vtt" => format!("/scene/{id}/vtt/chapter"),
@@ -176,7 +216,7 @@ impl Object for StreamEndpoint {
 }
 
 /// The ways to play a scene.
-pub(super) fn streams_of(scene: &Scene) -> Vec<StreamEndpoint> {
+pub(super) fn streams_of(scene: &Scene) -> Result<Vec<StreamEndpoint>, FieldError> {
     scene.streams()
 }
 
@@ -193,7 +233,7 @@ impl Object for SceneFileType<'_> {
         field: Field<'a>,
         _: &'a Context<'a>,
     ) -> Result<Resolved<'a>, FieldError> {
-        let Some(media) = self.0.0.item.media.as_ref() else { return Ok(Resolved::Null) };
+        let Some(media) = self.0.media() else { return Ok(Resolved::Null) };
         Ok(match field.name() {
             "size" => Resolved::from(media.size_bytes.to_string()),
             "duration" => seconds(media.duration_ms.unwrap_or(0)),

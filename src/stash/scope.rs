@@ -72,6 +72,12 @@ impl Scope {
         Ok(self.images.get().expect("it was set above"))
     }
 
+    /// The tag that stands for another spelling; itself where there is none.
+    pub(super) fn ideal(&self, id: TagId) -> TagId {
+        let ideals = self.entities.services.iter();
+        ideals.map(|s| self.view.relations().ideal(*s, id)).find(|ideal| *ideal != id).unwrap_or(id)
+    }
+
     /// An entity, remembered for this request.
     pub(super) fn card(&self, id: TagId) -> Result<Option<Rc<EntityCard>>, FieldError> {
         if let Some(known) = self.cards.borrow().get(&id) {

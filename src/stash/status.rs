@@ -139,13 +139,21 @@ impl Object for Stats {
         let (view, scenes, images) = (&self.scope.view, self.scope.scenes()?, self.scope.images()?);
         Ok(match field.name() {
             "scene_count" => Resolved::from(scenes.len()),
-            "scenes_size" => Resolved::Float(sum(view, Column::SizeBytes, scenes)?),
-            "scene_size_count" => {
-                Resolved::from(format!("{}", sum(view, Column::SizeBytes, scenes)?))
+            "scenes_size" => {
+                Resolved::Float(sum(view, Column::SizeBytes, &view.with_members(scenes)?)?)
             }
-            "scenes_duration" => Resolved::Float(sum(view, Column::DurationMs, scenes)? / 1000.0),
+            "scene_size_count" => {
+                let files = view.with_members(scenes)?;
+                Resolved::from(format!("{}", sum(view, Column::SizeBytes, &files)?))
+            }
+            "scenes_duration" => {
+                let files = view.with_members(scenes)?;
+                Resolved::Float(sum(view, Column::DurationMs, &files)? / 1000.0)
+            }
             "image_count" => Resolved::from(images.len()),
-            "images_size" => Resolved::Float(sum(view, Column::SizeBytes, images)?),
+            "images_size" => {
+                Resolved::Float(sum(view, Column::SizeBytes, &view.with_members(images)?)?)
+            }
             // Galleries do not exist yet.
             "gallery_count" => Resolved::Int(0),
             "performer_count" => self.kind(EntityKind::Performer)?,

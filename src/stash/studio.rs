@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::group::Group;
 use super::performer::counted;
 use super::scope::Scope;
 use super::tag::Entity;
@@ -50,6 +51,16 @@ impl Object for Studio {
             "group_count" | "movie_count" => {
                 let scenes = self.0.bearers(field)? & scope.scenes()?;
                 self.0.together(&scenes, EntityKind::Group)?
+            }
+            "groups" => {
+                let items = scope.bearers(card.id, None)? & scope.scenes()?;
+                let groups = self.0.sharing(&items, EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| Group::new(scope, card)))
+            }
+            "movies" => {
+                let items = scope.bearers(card.id, None)? & scope.scenes()?;
+                let groups = self.0.sharing(&items, EntityKind::Group)?.into_iter();
+                Resolved::objects(groups.map(|card| Group::movie(scope, card)))
             }
             "o_counter" => Resolved::from(counted(scope, &scope.bearers(card.id, None)?)?),
             _ => return Err(FieldError::Unresolved),

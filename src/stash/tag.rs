@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use roaring::RoaringBitmap;
 
+use super::group::Group;
+use super::marker;
 use super::performer::Performer;
 use super::scene::StashId;
 use super::scope::Scope;
@@ -67,13 +69,22 @@ impl Entity {
         items: &RoaringBitmap,
         kind: EntityKind,
     ) -> Result<Resolved<'r>, FieldError> {
+        Ok(Resolved::from(self.sharing(items, kind)?.len()))
+    }
+
+    /// The entities of a kind that share an item with it.
+    pub(super) fn sharing(
+        &self,
+        items: &RoaringBitmap,
+        kind: EntityKind,
+    ) -> Result<Vec<Rc<EntityCard>>, FieldError> {
         let mut found = std::collections::BTreeSet::new();
         for item in items {
             let item = crate::model::ids::ItemId(item);
             found.extend(self.scope.view.item_entities(&self.scope.entities, item)?);
         }
         found.remove(&self.card.id);
-        Ok(Resolved::from(self.scope.cards_of(found, kind)?.len()))
+        self.scope.cards_of(found, kind)
     }
 
     /// The address of its picture under the routes of its kind.
@@ -184,14 +195,19 @@ impl Object for Tag {
             "performer_count" => self.0.tagged(field, EntityKind::Performer)?,
             "studio_count" => self.0.tagged(field, EntityKind::Studio)?,
             "group_count" | "movie_count" => self.0.tagged(field, EntityKind::Group)?,
-            // No marker exists yet that could bear it.
-            "scene_marker_count" => Resolved::Int(0),
+            "scene_marker_count" => {
+                let tree = self.0.tree(field)?;
+                let marked = |object: &marker::MarkerObject| {
+                    object.tags().iter().any(|tag| tree.contains(tag))
+                };
+                Resolved::from(marker::all(&self.0.scope)?.iter().filter(|o| marked(o)).count())
+            }
             _ => return Err(FieldError::Unresolved),
         })
     }
 }
 
-/// An entity as the object of its kind. Groups have no object yet.
+/// An entity as the object of its kind.
 pub(super) fn entity_object<'r>(
     scope: &Rc<Scope>,
     card: Rc<EntityCard>,
@@ -200,6 +216,6 @@ pub(super) fn entity_object<'r>(
         EntityKind::Tag => Resolved::object(Tag::new(scope, card)),
         EntityKind::Performer => Resolved::object(Performer::new(scope, card)),
         EntityKind::Studio => Resolved::object(Studio::new(scope, card)),
-        EntityKind::Group => return Err(FieldError::Unresolved),
+        EntityKind::Group => Resolved::object(Group::new(scope, card)),
     })
 }

@@ -39,6 +39,9 @@ pub(super) fn of_item(item: &Item) -> OfItem {
     flag(item.head.is_some(), Flag::Member);
     flag(item.sha256.is_none(), Flag::WithoutContent);
     flag(item.object.is_some(), Flag::HasObjectState);
+    flag(item.object.as_ref().is_some_and(|object| object.made), Flag::MadeScene);
+    flag(item.object.as_ref().is_some_and(|object| !object.markers.is_empty()), Flag::HasMarkers);
+    flag(item.video_hash.is_some(), Flag::HasVideoHash);
     if let Some(media) = &item.media {
         flag(true, Flag::HasMedia);
         flag(media.has_audio, Flag::HasAudio);
@@ -63,7 +66,8 @@ pub(super) fn of_item(item: &Item) -> OfItem {
 }
 
 fn lookups_of_item(item: &Item, lookups: &mut BTreeSet<(LookupKind, Vec<u8>)>) {
-    if let Some(media) = &item.media {
+    // A scene without content shows the facts of its first file, which is found by itself.
+    if let Some(media) = item.media.as_ref().filter(|_| item.sha256.is_some()) {
         lookups.insert((LookupKind::Md5, media.md5.to_vec()));
         lookups.insert((LookupKind::Sha1, media.sha1.to_vec()));
         lookups.insert((LookupKind::Sha512, media.sha512.to_vec()));
@@ -72,6 +76,11 @@ fn lookups_of_item(item: &Item, lookups: &mut BTreeSet<(LookupKind, Vec<u8>)>) {
         lookups.extend(media.pixel_hash.map(|hash| (LookupKind::PixelHash, hash.to_vec())));
         let perceptual = media.perceptual_hash.map(big_endian);
         lookups.extend(perceptual.map(|hash| (LookupKind::PerceptualHash, hash)));
+    }
+    let hash = item.video_hash.map(|hash| hash.to_be_bytes().to_vec());
+    lookups.extend(hash.map(|hash| (LookupKind::VideoHash, hash)));
+    for marker in item.object.iter().flat_map(|object| &object.markers) {
+        lookups.insert((LookupKind::Marker, marker.id.0.to_be_bytes().to_vec()));
     }
     lookups.extend(item.urls.iter().map(|url| (LookupKind::Url, url_lookup(url))));
     lookups.extend(
@@ -153,8 +162,7 @@ pub(super) fn change_item(tx: &mut Tx, id: ItemId, old: Option<&Item>, new: &Ite
     for (kind, text) in after.lookups.difference(&before.lookups) {
         tx.put(&LOOKUPS, &LookupKey { kind: *kind, text: text.clone(), item: id }, &());
     }
-    let old_text = old.map(|item| (&item.notes, &item.urls));
-    if old_text != Some((&new.notes, &new.urls)) {
+    if !old.is_some_and(|old| has_same_text(old, new)) {
         tx.log(ChangeKind::ItemText, id.0);
     }
     let old_facts = tx.get(&FACTS, &id)?;
@@ -163,6 +171,27 @@ pub(super) fn change_item(tx: &mut Tx, id: ItemId, old: Option<&Item>, new: &Ite
     facts[tags] = old_facts.as_ref().and_then(|row| row.get(tags).copied()).flatten();
     put_facts(tx, id, old_facts, facts);
     Ok(())
+}
+
+/// Whether two records of an item are found by the same words.
+fn has_same_text(old: &Item, new: &Item) -> bool {
+    fn titles(item: &Item) -> impl Iterator<Item = &str> {
+        let markers = item.object.iter().flat_map(|object| &object.markers);
+        markers.map(|marker| marker.title.as_str())
+    }
+    old.notes == new.notes && old.urls == new.urls && titles(old).eq(titles(new))
+}
+
+/// Takes away all that is derived from an item and its tags.
+pub(super) fn forget_item(tx: &mut Tx, id: ItemId, old: &Item) {
+    let before = of_item(old);
+    change_sets(tx, id, &before.sets, &BTreeSet::new());
+    for (kind, text) in before.lookups {
+        tx.remove(&LOOKUPS, &LookupKey { kind, text, item: id });
+    }
+    tx.remove(&FACTS, &id);
+    tx.own.facts.push((id, vec![None; COLUMNS]));
+    tx.log(ChangeKind::ItemText, id.0);
 }
 
 /// Writes what changes when an item's tags change.

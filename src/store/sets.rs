@@ -65,6 +65,12 @@ pub enum Flag {
     WithoutContent = 17,
     /// Heads an object that has state of its own (dates, plays, ratings, covers).
     HasObjectState = 18,
+    /// A scene that a person made, without content of its own.
+    MadeScene = 19,
+    /// Heads a scene with markers.
+    HasMarkers = 20,
+    /// Has the perceptual hash of a video.
+    HasVideoHash = 21,
 }
 
 impl SetKey {

@@ -372,6 +372,10 @@ pub enum LookupKind {
     Url = 7,
     /// Note name, lower-cased.
     NoteName = 8,
+    /// The scene of a marker: four bytes, big-endian.
+    Marker = 9,
+    /// The perceptual hash of a video: eight bytes, big-endian.
+    VideoHash = 10,
 }
 
 /// A row of the lookup table: (kind, text, item).
@@ -407,11 +411,23 @@ impl Key for LookupKey {
         self.item.encode(out);
     }
     fn decode(mut bytes: &[u8]) -> Option<LookupKey> {
-        use LookupKind::{Md5, NoteName, Oshash, PerceptualHash, PixelHash, Sha1, Sha512, Url};
+        use LookupKind::{
+            Marker, Md5, NoteName, Oshash, PerceptualHash, PixelHash, Sha1, Sha512, Url, VideoHash,
+        };
         let [number] = take::<1>(&mut bytes)?;
-        let kind = [Md5, Sha1, Sha512, Oshash, PixelHash, PerceptualHash, Url, NoteName]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)?;
+        let kinds = [
+            Md5,
+            Sha1,
+            Sha512,
+            Oshash,
+            PixelHash,
+            PerceptualHash,
+            Url,
+            NoteName,
+            Marker,
+            VideoHash,
+        ];
+        let kind = kinds.into_iter().find(|kind| *kind as u8 == number)?;
         let (text, tail) = bytes.split_at_checked(bytes.len().checked_sub(5)?)?;
         let (zero, item) = tail.split_first()?;
         (*zero == 0).then_some(LookupKey { kind, text: text.to_vec(), item: ItemId::decode(item)? })

@@ -196,6 +196,23 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Removes an item without content: its record, its tags, and everything derived from them. Its
+    /// id is not given again.
+    ///
+    /// # Errors
+    /// When reading the old state fails. An item with content is [`Error::Damaged`]: callers check.
+    pub fn remove_item(&mut self, id: ItemId) -> Result<()> {
+        let Some(old) = self.item(id)? else { return Ok(()) };
+        if old.sha256.is_some() {
+            return Err(Error::Damaged(format!("item {id} has content and was to be removed")));
+        }
+        self.put_mappings(id, Mappings::default())?;
+        derive::forget_item(self, id, &old);
+        self.remove(&ITEMS, &id);
+        self.log(ChangeKind::Item, id.0);
+        Ok(())
+    }
+
     /// Reads an item, lets `change` edit it and writes it back with a new `updated_ms`.
     ///
     /// # Errors

@@ -137,6 +137,8 @@ pub(super) fn take_in(tx: &mut Tx, seen: &Seen) -> Result<Taken> {
             join_object(tx, id, old.item)?;
         }
         places_changed(tx, old.item)?;
+        // The path is no longer a text of the old item.
+        tx.log(ChangeKind::ItemText, old.item.0);
     }
     places_changed(tx, id)?;
     if is_new && is_in {

@@ -6,14 +6,15 @@ use serde_json::Value as Json;
 
 use super::inputs;
 use super::items::check_entities;
-use crate::graphql::{FieldError, Map, Resolved};
+use crate::graphql::{FieldError, Map, Resolved, Value};
 use crate::library::entities::{
     EntityChange, ListChange, create_entity, destroy_entity, merge_entities, update_entity,
 };
-use crate::library::objects::put_picture;
+use crate::library::objects::{MarkerEdit, Tx, edit_marker, put_picture};
 use crate::model::entity::{Entity, EntityKind};
 use crate::model::hash::Sha256;
 use crate::model::ids::TagId;
+use crate::stash::marker;
 use crate::stash::scope::{Scope, parse_id, parse_tags};
 use crate::stash::tag::entity_object;
 
@@ -35,6 +36,10 @@ const DETAILS: &[&str] = &[
     "piercings",
     "hair_color",
     "weight",
+    "director",
+    "duration",
+    "date",
+    "studio_id",
 ];
 
 /// The input of a kind, read and checked.
@@ -47,6 +52,8 @@ struct Input {
     aliases: Option<Vec<String>>,
     stash_ids: Option<Vec<(String, String, i64)>>,
     picture: Option<Option<Vec<u8>>>,
+    /// The back of a group.
+    back: Option<Option<Vec<u8>>>,
     tags: Option<Vec<TagId>>,
     parents: Option<ListChange<TagId>>,
     children: Option<ListChange<TagId>>,
@@ -72,11 +79,18 @@ impl Input {
             }),
             (None, None) => None,
         };
-        let parents = match inputs::id(input, "parent_id")? {
-            Some(parent) => Some(ListChange::Set(parent.into_iter().collect())),
-            None => inputs::ids(input, "parent_ids")?,
+        let (parents, children) = match kind {
+            EntityKind::Group => {
+                (linked(input, "containing_groups")?, linked(input, "sub_groups")?)
+            }
+            EntityKind::Tag | EntityKind::Performer | EntityKind::Studio => {
+                let parents = match inputs::id(input, "parent_id")? {
+                    Some(parent) => Some(ListChange::Set(parent.into_iter().collect())),
+                    None => inputs::ids(input, "parent_ids")?,
+                };
+                (parents, inputs::ids(input, "child_ids")?)
+            }
         };
-        let children = inputs::ids(input, "child_ids")?;
         for change in [&parents, &children].into_iter().flatten() {
             check_entities(scope, kind, &change.apply(&[]))?;
         }
@@ -84,13 +98,18 @@ impl Input {
         check_entities(scope, EntityKind::Tag, tags.as_deref().unwrap_or_default())?;
         inputs::date(input, "birthdate")?;
         inputs::date(input, "death_date")?;
+        inputs::date(input, "date")?;
+        let studio = inputs::id(input, "studio_id")?.flatten();
+        check_entities(scope, EntityKind::Studio, studio.as_slice())?;
+        let image = if kind == EntityKind::Group { "front_image" } else { "image" };
         Ok(Input {
             kind,
             rating: inputs::rating(input)?,
             urls: inputs::urls(input)?,
             aliases: aliases.map(|list| list.into_iter().filter(|a| !a.is_empty()).collect()),
             stash_ids: inputs::stash_ids(input)?,
-            picture: inputs::picture(input, "image")?,
+            picture: inputs::picture(input, image)?,
+            back: inputs::picture(input, "back_image")?,
             tags,
             parents,
             children,
@@ -109,7 +128,11 @@ impl Input {
         put("name", &mut entity.name);
         put("sort_name", &mut entity.sort_name);
         put("disambiguation", &mut entity.disambiguation);
-        let described = if self.kind == EntityKind::Tag { "description" } else { "details" };
+        let described = match self.kind {
+            EntityKind::Tag => "description",
+            EntityKind::Group => "synopsis",
+            EntityKind::Performer | EntityKind::Studio => "details",
+        };
         put(described, &mut entity.description);
         let flag = |name: &str, now: bool| self.input.bool(name).unwrap_or(now);
         entity.favorite = flag("favorite", entity.favorite);
@@ -131,8 +154,18 @@ impl Input {
         }
         for name in DETAILS {
             if let Some(value) = self.input.get(name) {
-                put_detail(entity, name, value.to_json());
+                // An id is kept as the number that it is.
+                let id = value.as_str().filter(|_| *name == "studio_id");
+                let id = id.and_then(|text| text.parse::<u32>().ok()).map(Json::from);
+                put_detail(entity, name, id.unwrap_or_else(|| value.to_json()));
             }
+        }
+        if let Some(links) = self.input.list("containing_groups") {
+            let described = links.iter().filter_map(Value::as_map).filter_map(|link| {
+                let (id, text) = (link.str("group_id")?, link.str("description")?);
+                Some((id.to_owned(), Json::from(text)))
+            });
+            put_detail(entity, "containing_descriptions", Json::Object(described.collect()));
         }
         if let Some(height) = text("height") {
             put_detail(entity, "height_cm", height.parse::<i64>().map_or(Json::Null, Json::from));
@@ -142,6 +175,30 @@ impl Input {
         }
         if let Some(fields) = self.input.map("custom_fields") {
             put_custom_fields(entity, fields);
+        }
+    }
+}
+
+/// The groups of a list of links.
+fn linked(input: &Map, name: &str) -> Result<Option<ListChange<TagId>>, FieldError> {
+    let Some(list) = input.list(name) else { return Ok(None) };
+    let ids = list.iter().filter_map(|link| link.as_map()?.str("group_id"));
+    let ids = ids.map(|id| Ok(TagId(parse_id(id, "group id")?)));
+    Ok(Some(ListChange::Set(ids.collect::<Result<Vec<_>, FieldError>>()?)))
+}
+
+/// The pictures of an input, kept, laid over a record with the rest.
+fn edit_of(tx: &mut Tx, input: &Input) -> impl Fn(&mut Entity) + Send + Sync + use<> {
+    let kept = |tx: &mut Tx, picture: &Option<Option<Vec<u8>>>| {
+        picture.as_ref().map(|bytes| bytes.as_ref().map(|bytes| put_picture(tx, bytes)))
+    };
+    let (picture, back) = (kept(tx, &input.picture), kept(tx, &input.back));
+    let input = input.clone();
+    move |entity| {
+        input.apply(entity, picture);
+        if let Some(back) = back {
+            let hash = back.map_or(Json::Null, |hash| Json::from(hash.to_hex()));
+            put_detail(entity, "back_image", hash);
         }
     }
 }
@@ -182,6 +239,12 @@ fn put_custom_fields(entity: &mut Entity, fields: &Map) {
 fn check_names(scope: &Rc<Scope>, input: &Input, own: Option<TagId>) -> Result<(), FieldError> {
     let what = name_of(input.kind);
     let name = inputs::text(&input.input, "name");
+    if input.kind == EntityKind::Group {
+        return match name.as_deref() {
+            Some("") => Err(FieldError::from("name cannot be empty")),
+            _ => Ok(()),
+        };
+    }
     if name.as_deref().is_some_and(str::is_empty) {
         return Err(FieldError::new(format!("{what} name must not be blank")));
     }
@@ -236,6 +299,9 @@ fn check_loops(scope: &Rc<Scope>, id: TagId, input: &Input) -> Result<(), FieldE
         if below.contains(&parent) || children.contains(&parent) {
             return Err(match input.kind {
                 EntityKind::Studio => FieldError::from("studio cannot be an ancestor of itself"),
+                EntityKind::Group => {
+                    FieldError::from("a group cannot be contained by one of its subgroups")
+                }
                 _ => FieldError::new(format!(
                     "cannot apply tag \"{}\" as a parent of \"{}\" as it is already a descendant",
                     name(parent)?,
@@ -246,6 +312,10 @@ fn check_loops(scope: &Rc<Scope>, id: TagId, input: &Input) -> Result<(), FieldE
     }
     for child in children {
         if view.entity_tree(entities, child, None)?.contains(&id) {
+            if input.kind == EntityKind::Group {
+                let text = "a group cannot be contained by one of its subgroups";
+                return Err(FieldError::from(text));
+            }
             return Err(FieldError::new(format!(
                 "cannot apply tag \"{}\" as a child of \"{}\" as it is already an ancestor",
                 name(child)?,
@@ -268,9 +338,7 @@ pub(super) fn create<'r>(
     let name = inputs::text(&input.input, "name").unwrap_or_default();
     let entities = scope.entities.clone();
     let id = scope.shared.library.write(move |tx| {
-        let picture =
-            input.picture.as_ref().map(|bytes| bytes.as_ref().map(|bytes| put_picture(tx, bytes)));
-        let edit = |entity: &mut Entity| input.apply(entity, picture);
+        let edit = edit_of(tx, &input);
         let (parents, children) = (input.parents.clone(), input.children.clone());
         let change = EntityChange { edit: &edit, parents, children };
         create_entity(tx, &entities, kind, &name, &change)
@@ -291,9 +359,7 @@ pub(super) fn update<'r>(
     check_loops(scope, id, &input)?;
     let entities = scope.entities.clone();
     scope.shared.library.write(move |tx| {
-        let picture =
-            input.picture.as_ref().map(|bytes| bytes.as_ref().map(|bytes| put_picture(tx, bytes)));
-        let edit = |entity: &mut Entity| input.apply(entity, picture);
+        let edit = edit_of(tx, &input);
         let (parents, children) = (input.parents.clone(), input.children.clone());
         update_entity(tx, &entities, id, &EntityChange { edit: &edit, parents, children })
     })?;
@@ -328,8 +394,23 @@ pub(super) fn destroy<'r>(
         None => arguments.map("input").and_then(|input| input.str("id")).into_iter().collect(),
     };
     let ids = texts.iter().map(|text| known(scope, kind, text)).collect::<Result<Vec<_>, _>>()?;
+    let mut markers = Vec::new();
+    if kind == EntityKind::Tag {
+        for object in marker::all(scope)? {
+            if ids.contains(&object.primary_tag()) {
+                let text = "cannot delete tag used as a primary tag in scene markers";
+                return Err(FieldError::from(text));
+            }
+            if object.marker.tags.iter().any(|tag| ids.contains(tag)) {
+                markers.push(object.marker.id);
+            }
+        }
+    }
     let (entities, relations) = (scope.entities.clone(), scope.view.shared_relations());
     scope.shared.library.write(move |tx| {
+        let tags = Some(ListChange::Remove(ids.clone()));
+        let edit = MarkerEdit { tags, ..MarkerEdit::default() };
+        markers.iter().try_for_each(|marker| edit_marker(tx, *marker, &edit))?;
         ids.iter().try_for_each(|id| destroy_entity(tx, &entities, &relations, *id))
     })?;
     Ok(Resolved::Bool(true))

@@ -1,23 +1,42 @@
 //! Updates and destruction of scenes and images.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::inputs;
 use crate::graphql::{FieldError, Map, Resolved, Value};
-use crate::library::entities::ListChange;
-use crate::library::objects::{ObjectEdit, edit_object, put_picture};
+use crate::library::entities::{EntityScope, ListChange};
+use crate::library::objects::{ObjectEdit, Tx, edit_object, put_picture, set_primary};
+use crate::library::{self, Relations};
 use crate::model::entity::EntityKind;
-use crate::model::ids::{ItemId, TagId};
+use crate::model::ids::{ItemId, PlaceId, TagId};
 use crate::stash::filter::Kind;
 use crate::stash::image::Image;
 use crate::stash::scene::Scene;
 use crate::stash::scope::{Scope, parse_id};
 
 /// What is to change on one object, with the bytes of a new cover.
-struct Edit {
-    id: ItemId,
-    edit: ObjectEdit,
-    cover: Option<Vec<u8>>,
+pub(super) struct Edit {
+    pub(super) id: ItemId,
+    pub(super) edit: ObjectEdit,
+    pub(super) cover: Option<Vec<u8>>,
+    pub(super) primary: Option<PlaceId>,
+}
+
+impl Edit {
+    /// Writes it on the object of an id.
+    pub(super) fn write(
+        &self,
+        tx: &mut Tx,
+        entities: &EntityScope,
+        relations: &Arc<Relations>,
+        id: ItemId,
+    ) -> library::Result<()> {
+        let mut edit = self.edit.clone();
+        edit.cover = self.cover.as_ref().map(|bytes| put_picture(tx, bytes));
+        edit_object(tx, entities, relations, id, &edit)?;
+        self.primary.map_or(Ok(()), |file| set_primary(tx, id, file))
+    }
 }
 
 /// The object of an id, which must be there.
@@ -33,7 +52,11 @@ pub(super) fn known(scope: &Rc<Scope>, kind: Kind, text: &str) -> Result<ItemId,
     Err(FieldError::new(format!("{what} with id {id} not found")))
 }
 
-fn answer<'r>(scope: &Rc<Scope>, kind: Kind, id: ItemId) -> Result<Resolved<'r>, FieldError> {
+pub(super) fn answer<'r>(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    id: ItemId,
+) -> Result<Resolved<'r>, FieldError> {
     Ok(match kind {
         Kind::Scene => Scene::find(scope, id)?.map_or(Resolved::Null, Resolved::object),
         Kind::Image => Image::find(scope, id)?.map_or(Resolved::Null, Resolved::object),
@@ -99,12 +122,7 @@ fn write_and_list<'r>(
 fn write(scope: &Rc<Scope>, edits: Vec<Edit>) -> Result<(), FieldError> {
     let (entities, relations) = (scope.entities.clone(), scope.view.shared_relations());
     scope.shared.library.write(move |tx| {
-        for one in &edits {
-            let mut edit = one.edit.clone();
-            edit.cover = one.cover.as_ref().map(|bytes| put_picture(tx, bytes));
-            edit_object(tx, &entities, &relations, one.id, &edit)?;
-        }
-        Ok(())
+        edits.iter().try_for_each(|edit| edit.write(tx, &entities, &relations, edit.id))
     })?;
     Ok(())
 }
@@ -112,6 +130,23 @@ fn write(scope: &Rc<Scope>, edits: Vec<Edit>) -> Result<(), FieldError> {
 /// Reads the input of an update: what is absent stays, what is null is cleared.
 fn read(scope: &Rc<Scope>, kind: Kind, input: &Map) -> Result<Edit, FieldError> {
     let id = known(scope, kind, input.str("id").unwrap_or_default())?;
+    let edit = read_edit(scope, kind, id, input)?;
+    if kind == Kind::Scene && inputs::text(input, "title").is_some_and(|title| title.is_empty()) {
+        let item = scope.view.item(id)?.unwrap_or_default();
+        if scope.view.object_files(id, &Arc::new(item))?.is_empty() {
+            return Err(FieldError::from("title must be set if scene has no files"));
+        }
+    }
+    Ok(edit)
+}
+
+/// Reads what is to change on an object, whatever `input` says of its id.
+pub(super) fn read_edit(
+    scope: &Rc<Scope>,
+    kind: Kind,
+    id: ItemId,
+    input: &Map,
+) -> Result<Edit, FieldError> {
     let names: &[&'static str] = match kind {
         Kind::Scene => &["title", "code", "details", "director"],
         Kind::Image => &["title", "code", "details", "photographer"],
@@ -149,7 +184,9 @@ fn read(scope: &Rc<Scope>, kind: Kind, input: &Map) -> Result<Edit, FieldError> 
     if input.list("gallery_ids").is_some_and(|ids| !ids.is_empty()) {
         return Err(FieldError::from("FOREIGN KEY constraint failed"));
     }
-    Ok(Edit { id, edit, cover: inputs::picture(input, "cover_image")?.flatten() })
+    let primary = input.str("primary_file_id");
+    let primary = primary.map(|text| parse_id(text, "primary file id")).transpose()?.map(PlaceId);
+    Ok(Edit { id, edit, cover: inputs::picture(input, "cover_image")?.flatten(), primary })
 }
 
 /// Groups in the form of a list of objects.

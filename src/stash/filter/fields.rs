@@ -43,7 +43,8 @@ pub(super) fn place(name: &str) -> Place {
         | "performer_count" | "title" | "code" | "is_missing" | "interactive_speed" => {
             Place::Memory
         }
-        "tags_filter" | "performers_filter" | "studios_filter" => Place::Related,
+        "tags_filter" | "performers_filter" | "studios_filter" | "groups_filter"
+        | "movies_filter" | "markers_filter" => Place::Related,
         "details" | "director" | "photographer" | "path" | "url" | "file_count" | "video_codec"
         | "audio_codec" | "captions" | "stash_id_endpoint" | "stash_id" => Place::Record,
         _ => Place::Nowhere,

@@ -118,9 +118,13 @@ impl Narrowing<'_> {
             }
             "performer_tags" => return self.by_performer_tags(value, within),
             "oshash" | "checksum" => return self.by_hash(name, value, within),
-            // No scene is interactive, and none has markers or belongs to a gallery yet.
+            "has_markers" => {
+                let marked = self.scope.view.marked_scenes()?;
+                let wanted = value.as_str() == Some("true");
+                return Ok(if wanted { within & marked } else { within - marked });
+            }
+            // No scene is interactive, and none belongs to a gallery yet.
             "interactive" => return Ok(none_if(value.as_bool() == Some(true), within)),
-            "has_markers" => return Ok(none_if(value.as_str() == Some("true"), within)),
             "galleries" => {
                 let test = IdsTest::read(name, value, false)?;
                 let wanted =
@@ -265,7 +269,11 @@ impl Narrowing<'_> {
         if filter.is_empty() {
             return Ok(within);
         }
+        if name == "markers_filter" {
+            return Ok(within & super::markers::marked(self.scope, filter)?);
+        }
         let kind = match name {
+            "groups_filter" | "movies_filter" => EntityKind::Group,
             "tags_filter" => EntityKind::Tag,
             "performers_filter" => EntityKind::Performer,
             "studios_filter" => EntityKind::Studio,
@@ -303,6 +311,9 @@ fn searched(
     let mut texts: Vec<String> = item.note("title").map(str::to_owned).into_iter().collect();
     if details {
         texts.extend(item.note("details").map(str::to_owned));
+    }
+    for marker in item.object.iter().flat_map(|object| &object.markers) {
+        texts.push(marker.title.clone());
     }
     for found in scope.view.object_files(id, item)? {
         // Where a managed blob is says nothing but its hash.
