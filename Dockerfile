@@ -1,6 +1,10 @@
 # Two images from one build: the default last stage holds the binary and nothing else;
 # `--target with-ffmpeg` adds what previews, transcodes and rare codecs need.
 FROM rust:1.95-bookworm AS build
+# For the assembly of the JPEG decoder.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends nasm \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
 RUN cargo build --release --locked \

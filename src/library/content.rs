@@ -95,7 +95,10 @@ impl View {
         let item = self.item(id)?.ok_or_else(|| Error::missing("file", id))?;
         let drawn = item.filetype().is_some_and(FileType::has_thumbnail) && is_held(&item);
         if let (Some(sha256), true) = (item.sha256, drawn) {
-            if let Ok(bytes) = fs::read(self.library().blobs.thumbnail_path(sha256)) {
+            // A power cut may have left it broken.
+            if let Ok(bytes) = fs::read(self.library().blobs.thumbnail_path(sha256))
+                && media::thumbnail::is_whole(&bytes)
+            {
                 return Ok(stored(sha256, bytes));
             }
             if let Some(content) = content_at(self, id, &item)?

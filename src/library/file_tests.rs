@@ -389,14 +389,20 @@ fn archiving_is_for_the_inbox_and_unarchiving_for_what_is_held() {
 }
 
 #[test]
-fn a_missing_thumbnail_is_drawn_again() {
+fn a_missing_or_broken_thumbnail_is_drawn_again() {
     let scratch = Scratch::new();
     let id = scratch.import(PICTURE).item.unwrap();
     let view = scratch.library.view().unwrap();
     let path = view.thumbnail_path(id).unwrap().unwrap();
     let before = fs::read(&path).unwrap();
-    fs::remove_file(&path).unwrap();
-    let drawn = view.thumbnail(id).unwrap();
-    assert_eq!((drawn.bytes, drawn.mime), (before, "image/jpeg"));
-    assert!(path.exists());
+    let half = before[..before.len() / 2].to_vec();
+    for left in [None, Some(Vec::new()), Some(half)] {
+        match left {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let drawn = view.thumbnail(id).unwrap();
+        assert_eq!((&drawn.bytes, drawn.mime), (&before, "image/jpeg"));
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
 }

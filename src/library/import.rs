@@ -1,9 +1,10 @@
 //! Import: from bytes to an item of the library (behaviour.md 8).
 //!
-//! The order makes it safe to stop anywhere: the bytes are copied, examined and stored under their
-//! final name first, and only then one transaction makes the item known. What a stop leaves behind
-//! is a blob that nobody knows, which maintenance sweeps away. The content's claim is held from the
-//! first look at the store to the commit, so that the same bytes sent twice at once are new once.
+//! The order makes it safe to stop anywhere: the bytes are copied, then examined and stored under
+//! their final name, both at the same time, and only then one transaction makes the item known. What
+//! a stop leaves behind is a blob that nobody knows, which maintenance sweeps away. The content's
+//! claim is held from the first look at the store to the commit, so that the same bytes sent twice
+//! at once are new once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use super::membership::{self, Departure};
 use super::places::{self, Temporary};
 use super::relationships::note_new_file;
 use super::{Library, View};
-use crate::media::{Examined, Refusal, ThumbnailOptions};
+use crate::media::{Examined, Refusal, ThumbnailOptions, beside};
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, ServiceId};
 use crate::model::item::Item;
@@ -178,7 +179,11 @@ impl Library {
         let done = |status, note, traceback| {
             Ok(ImportOutcome { status, sha256, item: None, note, traceback })
         };
-        let examined = match self.workers.examine(file.path(), &ThumbnailOptions::default()) {
+        let (ahead, examined) = beside(
+            || self.blobs.keep_ahead(&file, sha256),
+            || self.workers.examine(file.path(), &ThumbnailOptions::default()),
+        );
+        let examined = match examined {
             Ok(examined) => examined,
             Err(refusal) => {
                 let note = told(refusal, &shown);
@@ -192,7 +197,10 @@ impl Library {
         if let Some(veto) = self.view()?.import_rules()?.veto(&examined.info) {
             return done(FileStatus::Vetoed, veto, None);
         }
-        self.blobs.keep(&file, sha256, examined.info.filetype)?;
+        let filetype = examined.info.filetype;
+        if !ahead.is_some_and(|ahead| ahead.confirm(filetype)) {
+            self.blobs.keep(&file, sha256, filetype)?;
+        }
         if let Some(thumbnail) = &examined.thumbnail {
             self.blobs.keep_thumbnail(sha256, thumbnail);
         }

@@ -1,7 +1,7 @@
 //! Places: the managed blobs on disk, and the rows that say where an item's bytes are.
 //!
-//! A blob is written to the temporary folder, made durable and renamed, so that a name in a blob
-//! folder always stands for whole bytes. What changes or removes the blob of one content holds that
+//! A blob is written to the temporary folder, made durable and then gets its name, so that a name in
+//! a blob folder always stands for whole bytes. What changes or removes the blob of one content holds that
 //! content's [`Claim`]: an import and a deletion of the same bytes take turns.
 
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use sha2::{Digest, Sha256 as Hasher};
 
 use super::error::{Error, Result};
-use crate::media::{BlobKey, BlobPlace as _, LocalPlace, Thumbnail};
+use crate::media::{self, BlobKey, BlobPlace as _, LocalPlace, Thumbnail};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
 use crate::model::ids::{ItemId, PlaceId};
@@ -23,6 +23,8 @@ use crate::store::{self, PLACE_BY_PATH, PLACES, PLACES_BY_FOLDER, PLACES_BY_ITEM
 /// Counter of place ids.
 const NEXT_PLACE: &str = "next_place";
 const BUFFER_BYTES: usize = 1 << 20;
+/// How much of a file its type is guessed by.
+const HEAD_BYTES: u64 = 256;
 
 /// The managed files of a library: `client_files/fXX` and `tXX`.
 pub struct Blobs {
@@ -76,6 +78,37 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         // It is gone already when it became a blob.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A blob that was kept before its content was examined; gone again when dropped, unless confirmed.
+pub struct Ahead<'a> {
+    blobs: &'a Blobs,
+    key: BlobKey,
+    /// Whether it is there because of this import.
+    is_new: bool,
+}
+
+impl Ahead<'_> {
+    /// Says that the content is wanted and of that type. False when the blob of that type has
+    /// another name: then this one goes.
+    pub fn confirm(mut self, filetype: FileType) -> bool {
+        let BlobKey::Content(sha256, _) = self.key else { return false };
+        let path = BlobKey::Content(sha256, filetype).relative_path();
+        let is_same = path == self.key.relative_path();
+        self.is_new &= !is_same;
+        is_same
+    }
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        if self.is_new
+            && let Err(error) = self.blobs.place.delete(self.key)
+        {
+            // The sweep tries again.
+            tracing::warn!(%error, path = %self.blobs.path(self.key).display(), "a blob stays");
+        }
     }
 }
 
@@ -148,6 +181,19 @@ impl Blobs {
         let key = BlobKey::Content(sha256, filetype);
         let context = || self.path(key).display().to_string();
         self.place.adopt(key, &file.path).map_err(|error| Error::File { context: context(), error })
+    }
+
+    /// Makes a temporary file durable and, under the type that its first bytes suggest, a blob: disks
+    /// are slow, and meanwhile the content can be examined. `None` where that cannot be done; then
+    /// [`Blobs::keep`] says why. The file stays where it is. The caller holds the content's claim.
+    #[must_use]
+    pub fn keep_ahead(&self, file: &Temporary, sha256: Sha256) -> Option<Ahead<'_>> {
+        let mut head = Vec::new();
+        File::open(&file.path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+        let filetype = media::identify::by_head(&head).filter(|kind| kind.is_importable())?;
+        let key = BlobKey::Content(sha256, filetype);
+        let is_new = self.place.link(key, &file.path).ok()?;
+        Some(Ahead { blobs: self, key, is_new })
     }
 
     /// Stores a thumbnail. Without it the file is no worse: it is drawn again when it is asked for.

@@ -3,7 +3,8 @@
 //! [`BlobPlace`] is what the rest of the program knows; [`LocalPlace`] keeps blobs in a folder, laid
 //! out as the Client API tells its clients. Writing is safe to interrupt anywhere: bytes go to a
 //! temporary name, are synced, renamed, and the folder is synced; what was left behind by an
-//! interruption is swept when the place is opened.
+//! interruption is swept when the place is opened. Thumbnails are not synced: a power cut may leave
+//! one broken, which [`super::thumbnail::is_whole`] tells, and it is drawn again.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -45,7 +46,7 @@ pub trait BlobPlace: Send + Sync {
     /// Keeps a copy of a file. A blob that is there already stays as it is.
     fn put_file(&self, key: BlobKey, from: &Path) -> io::Result<()>;
 
-    /// Keeps bytes. Those of a thumbnail replace older ones.
+    /// Keeps bytes. Those of a thumbnail replace older ones and need not be durable at once.
     fn put_bytes(&self, key: BlobKey, bytes: &[u8]) -> io::Result<()>;
 
     /// Opens a blob for reading.
@@ -125,6 +126,26 @@ impl LocalPlace {
         self.settle(key, temp)
     }
 
+    /// Makes a file of the temporary folder durable and gives it the name of a blob as well, of which
+    /// it keeps its own. False when the blob was there already.
+    pub fn link(&self, key: BlobKey, temp: &Path) -> io::Result<bool> {
+        let path = self.at(key);
+        let folder = path.parent().unwrap_or(&self.root);
+        // Made before the file is synced: most file systems take it along.
+        let is_new_folder = made(folder)?;
+        File::open(temp)?.sync_all()?;
+        let is_new = match fs::hard_link(temp, &path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error),
+        };
+        if is_new_folder {
+            File::open(&self.root)?.sync_all()?;
+        }
+        File::open(folder)?.sync_all()?;
+        Ok(is_new)
+    }
+
     fn at(&self, key: BlobKey) -> PathBuf {
         self.root.join(key.relative_path())
     }
@@ -136,11 +157,15 @@ impl LocalPlace {
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
         let temp = self.temp_path();
+        let is_durable = matches!(key, BlobKey::Content(..));
         let written = File::create(&temp).and_then(|mut file| {
             fill(&mut file)?;
-            file.sync_all()
+            if is_durable { file.sync_all() } else { Ok(()) }
         });
-        let settled = written.and_then(|()| self.settle(key, &temp));
+        let settled = written.and_then(|()| match is_durable {
+            true => self.settle(key, &temp),
+            false => self.place(key, &temp),
+        });
         if settled.is_err() {
             // The first error is the one to tell; a file left here is swept at the next start.
             let _left_behind = fs::remove_file(&temp);
@@ -151,13 +176,28 @@ impl LocalPlace {
     fn settle(&self, key: BlobKey, temp: &Path) -> io::Result<()> {
         let path = self.at(key);
         let folder = path.parent().unwrap_or(&self.root);
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
+        if made(folder)? {
             File::open(&self.root)?.sync_all()?;
         }
         fs::rename(temp, &path)?;
         File::open(folder)?.sync_all()
     }
+
+    /// Moves a file that need not be durable.
+    fn place(&self, key: BlobKey, temp: &Path) -> io::Result<()> {
+        let path = self.at(key);
+        made(path.parent().unwrap_or(&self.root))?;
+        fs::rename(temp, path)
+    }
+}
+
+/// Makes a folder; whether it was missing.
+fn made(folder: &Path) -> io::Result<bool> {
+    if folder.is_dir() {
+        return Ok(false);
+    }
+    fs::create_dir_all(folder)?;
+    Ok(true)
 }
 
 impl BlobPlace for LocalPlace {
@@ -263,6 +303,14 @@ mod tests {
         let copy = BlobKey::Content(Sha256([1; 32]), FileType::PNG);
         place.put_file(copy, &place.path(KEY).unwrap()).unwrap();
         assert_eq!(place.size(copy).unwrap(), Some(5));
+        let linked = BlobKey::Content(Sha256([2; 32]), FileType::PNG);
+        for is_new in [true, false] {
+            let temp = place.temp_path();
+            fs::write(&temp, b"heron").unwrap();
+            assert_eq!(place.link(linked, &temp).unwrap(), is_new);
+            fs::remove_file(&temp).unwrap();
+        }
+        assert_eq!(place.size(linked).unwrap(), Some(5));
         let left = place.temp_path();
         fs::write(&left, b"half").unwrap();
         LocalPlace::open(&folder).unwrap();

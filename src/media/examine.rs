@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
+use super::beside::beside;
 use super::decode::{self, Still};
 use super::document::{self, Shape};
 use super::hashes::{self, Digests};
@@ -41,15 +42,20 @@ pub fn examine(path: &Path, options: &ThumbnailOptions) -> Result<Examined, Refu
     // Anything but long streams is read once, digested and decoded from memory.
     let streamed = kind.is_video() || kind.is_audio() || source.size() > WHOLE_MAX;
     let bytes = if streamed { None } else { source.all(WHOLE_MAX) };
-    let digests = match &bytes {
-        Some(bytes) => hashes::digest_bytes(bytes),
-        None => hashes::digest_file(path).map_err(unreadable)?,
-    };
     let mut file = File { kind, options, path, found: Found::default() };
-    match &bytes {
-        Some(bytes) => file.look_inside(bytes)?,
-        None => file.ask_container(&source, identified.probe),
-    }
+    let digests = match &bytes {
+        Some(bytes) => {
+            let digest = || hashes::digest_bytes(bytes);
+            let (digests, looked) = beside(digest, || file.look_inside(bytes));
+            looked?;
+            digests
+        }
+        None => {
+            let digests = hashes::digest_file(path).map_err(unreadable)?;
+            file.ask_container(&source, identified.probe);
+            digests
+        }
+    };
     Ok(file.examined(digests))
 }
 
@@ -191,10 +197,18 @@ impl File<'_> {
         self.found.facts = facts;
         self.found.is_transparent = picture.channels == 4;
         if self.kind.has_perceptual_hash() {
-            self.found.pixel_hash = Some(picture.pixel_hash());
-            self.found.perceptual_hash = hashes::perceptual_hash(&picture);
+            let (pixel_hash, perceptual_hash) = beside(
+                || picture.pixel_hash(),
+                || {
+                    self.shrink(&picture);
+                    hashes::perceptual_hash(&picture)
+                },
+            );
+            self.found.pixel_hash = Some(pixel_hash);
+            self.found.perceptual_hash = perceptual_hash;
+        } else {
+            self.shrink(&picture);
         }
-        self.shrink(&picture);
         picture
     }
 
@@ -308,11 +322,15 @@ impl File<'_> {
             Some(picture) => (picture, false),
             None => (icon::padded(kind, width, height), true),
         };
-        let thumbnail = if kind.has_thumbnail() { encode(&picture, is_icon) } else { None };
-        let blurhash = thumbnail.as_ref().map(|_| {
-            let known = if is_icon { icon::reference_blurhash(kind) } else { None };
-            known.map_or_else(|| hashes::blurhash(&picture), str::to_owned)
-        });
+        let known = if is_icon { icon::reference_blurhash(kind) } else { None };
+        let blurhash = || known.map_or_else(|| hashes::blurhash(&picture), str::to_owned);
+        let (thumbnail, blurhash) = if kind.has_thumbnail() {
+            let (blurhash, thumbnail) = beside(blurhash, || encode(&picture, is_icon));
+            let blurhash = thumbnail.is_some().then_some(blurhash);
+            (thumbnail, blurhash)
+        } else {
+            (None, None)
+        };
         let probe = found.probe.unwrap_or_default();
         let facts = found.facts;
         let info = MediaInfo {

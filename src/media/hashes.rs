@@ -44,9 +44,10 @@ pub fn digest_file(path: &Path) -> io::Result<Digests> {
 pub fn digest_bytes(bytes: &[u8]) -> Digests {
     let mut hasher = Hasher::default();
     for chunk in bytes.chunks(CHUNK_BYTES) {
-        hasher.update(chunk);
+        hasher.take(chunk);
     }
-    hasher.finish()
+    let part = bytes.len().min(OSHASH_BYTES);
+    hasher.digests(&bytes[..part], &bytes[bytes.len() - part..])
 }
 
 /// All digests side by side, fed in chunks.
@@ -64,24 +65,34 @@ pub struct Hasher {
 impl Hasher {
     /// Takes the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
+        self.take(bytes);
+        let wanted = OSHASH_BYTES.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..wanted]);
+        let last = &bytes[bytes.len().saturating_sub(OSHASH_BYTES)..];
+        let surplus = (self.tail.len() + last.len()).saturating_sub(OSHASH_BYTES);
+        self.tail.drain(..surplus);
+        self.tail.extend_from_slice(last);
+    }
+
+    /// The digests of everything taken.
+    #[must_use]
+    pub fn finish(mut self) -> Digests {
+        let (head, tail) = (std::mem::take(&mut self.head), std::mem::take(&mut self.tail));
+        self.digests(&head, &tail)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
         self.sha256.update(bytes);
         self.md5.update(bytes);
         self.sha1.update(bytes);
         self.sha512.update(bytes);
-        let wanted = OSHASH_BYTES.saturating_sub(self.head.len()).min(bytes.len());
-        self.head.extend_from_slice(&bytes[..wanted]);
-        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(OSHASH_BYTES)..]);
-        let surplus = self.tail.len().saturating_sub(OSHASH_BYTES);
-        self.tail.drain(..surplus);
     }
 
-    /// The digests of everything taken.
-    #[must_use]
-    pub fn finish(self) -> Digests {
+    fn digests(self, head: &[u8], tail: &[u8]) -> Digests {
         Digests {
             size_bytes: self.size_bytes,
-            oshash: oshash(self.size_bytes, &self.head, &self.tail),
+            oshash: oshash(self.size_bytes, head, tail),
             sha256: self.sha256.finalize().into(),
             md5: self.md5.finalize().into(),
             sha1: self.sha1.finalize().into(),

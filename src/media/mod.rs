@@ -7,6 +7,7 @@
 pub mod animation;
 pub mod archive;
 mod av1;
+mod beside;
 pub mod blob;
 mod coded;
 pub mod colour;
@@ -34,6 +35,7 @@ mod yuv;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use beside::beside;
 pub use blob::{BlobKey, BlobPlace, LocalPlace};
 pub use examine::{Examined, examine, picture_hashes};
 pub use render::{RenderFormat, RenderRequest, Rendered, render};

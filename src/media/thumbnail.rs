@@ -115,6 +115,13 @@ pub fn encode(picture: &Picture, is_icon: bool) -> Option<Thumbnail> {
     Some(Thumbnail { bytes, format, width: picture.width, height: picture.height, is_icon })
 }
 
+/// Whether stored bytes are a whole JPEG or PNG: both have an end of their own.
+#[must_use]
+pub fn is_whole(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xFF\xD8") && bytes.ends_with(b"\xFF\xD9")
+        || bytes.starts_with(b"\x89PNG") && bytes.ends_with(b"IEND\xAE\x42\x60\x82")
+}
+
 /// The default icon of a type, padded to that size.
 #[must_use]
 pub fn default_thumbnail(

@@ -162,7 +162,9 @@ pub(super) fn change_item(tx: &mut Tx, id: ItemId, old: Option<&Item>, new: &Ite
     for (kind, text) in after.lookups.difference(&before.lookups) {
         tx.put(&LOOKUPS, &LookupKey { kind: *kind, text: text.clone(), item: id }, &());
     }
-    if !old.is_some_and(|old| has_same_text(old, new)) {
+    // A new item without words is nothing to the index, and imports are mostly such.
+    let wordless = Item::default();
+    if !has_same_text(old.unwrap_or(&wordless), new) {
         tx.log(ChangeKind::ItemText, id.0);
     }
     let old_facts = tx.get(&FACTS, &id)?;
