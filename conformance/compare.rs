@@ -141,11 +141,14 @@ fn is_placeholder(text: &str) -> bool {
             | "[string]"
             | "[time]"
             | "[timestamp]"
-    ) || (text.starts_with("[capture ") && text.ends_with(']'))
+    ) || (text.ends_with(']') && (text.starts_with("[capture ") || text.starts_with("[starts ")))
 }
 
 fn fits(placeholder: &str, got: &Value) -> bool {
     let text = got.as_str().unwrap_or_default();
+    if let Some(beginning) = placeholder.strip_prefix("[starts ") {
+        return text.starts_with(beginning.trim_end_matches(']'));
+    }
     match placeholder {
         "[boolean]" => got.is_boolean(),
         "[hash]" => text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),

@@ -44,7 +44,7 @@ def fenced(body):
 
 def hydrus(text):
     rows, seen = [], set()
-    heads = r"#{2,4} (\*\*(?:GET|POST) `/[a-z_/]+`\*\*|\*\*[a-z_ ]+\*\* \{|[A-Z][A-Za-z/ ]+?(?= \{ id|\s[A-Z][a-z]* [a-z]|\s###|\s_))"
+    heads = r"#{2,4} (\*\*(?:GET|POST) `/[a-z_/]+`\*\*|\*\*[a-z_ ]+\*\* \{|[A-Z][A-Za-z/ ]+?(?= \{ id|\sSend `|\s[A-Z][a-z]* [a-z]|\s###|\s_))"
     for heading, body in sections(text, heads):
         name = re.sub(r"[*`{]", "", heading).strip()
         if name in seen:

@@ -51,6 +51,7 @@ pub mod manage_popups;
 pub mod manage_services;
 pub mod memory;
 pub mod params;
+pub mod reference;
 pub mod routes;
 pub mod services;
 pub mod terms;

@@ -17,6 +17,7 @@ use super::endpoint::{Access, Permission};
 use super::error::Rejection;
 use super::params::Params;
 use crate::library::Content;
+use crate::model::ids::ItemId;
 use crate::model::service::builtin::STORAGE;
 
 /// What most of them need.
@@ -25,6 +26,22 @@ pub const ACCESS: Access = Access::Needs(Permission::SearchFiles);
 /// What those that tell paths need.
 pub const PATH_ACCESS: Access = Access::All(&[Permission::SeePaths, Permission::SearchFiles]);
 
+/// The file that a request names. An id that means nothing is refused, for the client would invent
+/// a file for it; a hash that means nothing is `None`, as files are that cannot do what is asked.
+///
+/// # Errors
+/// As [`Context::file`]; 404 for an unknown id.
+pub fn named_file(context: &Context, params: &Params) -> Result<Option<ItemId>, Rejection> {
+    match context.file(params)? {
+        None if params.has("file_id") => Err(not_here()),
+        file => Ok(file),
+    }
+}
+
+fn not_here() -> Rejection {
+    Rejection::file_missing("The client does not have this file!")
+}
+
 /// The bytes of the file that a request names.
 ///
 /// # Errors
@@ -32,7 +49,7 @@ pub const PATH_ACCESS: Access = Access::All(&[Permission::SeePaths, Permission::
 pub fn content(context: &Context, params: &Params) -> Result<Content, Rejection> {
     let view = context.view()?;
     let Some(id) = context.file(params)? else {
-        return Err(Rejection::file_missing("The client does not have this file!"));
+        return Err(not_here());
     };
     if let Some(content) = view.open_content(id)? {
         return Ok(content);
@@ -40,5 +57,5 @@ pub fn content(context: &Context, params: &Params) -> Result<Content, Rejection>
     if view.item(id)?.is_some_and(|item| item.is_in(STORAGE)) {
         return Err(Rejection::not_found("That file seems to be missing!"));
     }
-    Err(Rejection::file_missing("The client does not have this file!"))
+    Err(not_here())
 }

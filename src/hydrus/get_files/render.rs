@@ -24,7 +24,7 @@ const PARAMS: &[Param] = &[
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let no_picture = || Rejection::bad_request("Requested file is not an image!");
     let is_download = params.flag("download", false)?;
-    let id = context.file(params)?.ok_or_else(no_picture)?;
+    let id = super::named_file(context, params)?.ok_or_else(no_picture)?;
     let view = context.view()?;
     let item = view.item(id)?.ok_or_else(no_picture)?;
     let filetype = item.filetype().filter(|filetype| filetype.is_renderable());

@@ -27,7 +27,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let view = context.view()?;
     let wants_type = params.flag("include_thumbnail_filetype", false)?;
     let without = || Rejection::bad_request("Sorry, this file type does not have a thumbnail!");
-    let id = context.file(params)?.ok_or_else(without)?;
+    let id = super::named_file(context, params)?.ok_or_else(without)?;
     let path = view.thumbnail_path(id)?.ok_or_else(without)?;
     // Draws it where it is missing, and knows the type.
     let thumbnail = view.thumbnail(id)?;

@@ -312,6 +312,7 @@ pub fn service_by_name<'a>(
     let older = match name.to_lowercase().as_str() {
         "all my files" => Some(builtin::COMBINED_LOCAL),
         "all local files" => Some(builtin::STORAGE),
+        "local tags" => Some(builtin::MY_TAGS),
         _ => None,
     };
     let id = services.by_name(name).or(older);

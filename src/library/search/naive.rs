@@ -377,7 +377,7 @@ impl<'a> Naive<'a> {
             Sort::Bitrate => media.map(bitrate),
             Sort::ImportTime => real(self.imported(item)),
             Sort::Filetype => real(item.filetype().map(|filetype| i64::from(filetype.0))),
-            Sort::HasAudio => real(media.map(|media| i64::from(media.has_audio))),
+            Sort::HasAudio => real(media.map(|media| -i64::from(media.has_audio))),
             Sort::TagCount => real(Some(self.tags_of(one, &NamespaceFilter::Any).len() as i64)),
             Sort::MediaViews => {
                 (!rows.is_empty()).then(|| vec![rows.iter().map(|row| row.views as f64).sum()])

@@ -126,7 +126,11 @@ impl Search<'_> {
             }
             Sort::Size => self.by_column(found, Column::SizeBytes, arrange),
             Sort::Filetype => self.by_column(found, Column::Filetype, arrange),
-            Sort::HasAudio => self.by_column(found, Column::HasAudio, arrange),
+            Sort::HasAudio => {
+                let sounds = self.column(Column::HasAudio)?;
+                // Files with sound come first where the smallest do.
+                arrange.keyed(found, |item| Ok(sounds.value(item).map(|sounds| -sounds)))
+            }
             Sort::ModifiedTime => self.by_column(found, Column::ModifiedMs, arrange),
             Sort::LastViewedTime => self.by_column(found, Column::LastViewedMs, arrange),
             Sort::ArchivedTime => self.by_column(found, Column::ArchivedMs, arrange),
