@@ -17,6 +17,8 @@ pub const LINES_KEPT: usize = 1000;
 /// One log line.
 #[derive(Clone, Debug)]
 pub struct LogLine {
+    /// Counted upwards in each process.
+    pub number: u64,
     pub time_ms: i64,
     pub level: tracing::Level,
     pub text: String,
@@ -47,8 +49,10 @@ impl<S: Subscriber> Layer<S> for Ring {
         let mut text = Text::default();
         event.record(&mut text);
         let level = *event.metadata().level();
-        let line = LogLine { time_ms: crate::model::time::now_ms(), level, text: text.0 };
+        let time_ms = crate::model::time::now_ms();
         if let Ok(mut lines) = RECENT.lock() {
+            let number = lines.back().map_or(1, |line| line.number + 1);
+            let line = LogLine { number, time_ms, level, text: text.0 };
             if lines.len() == LINES_KEPT {
                 lines.pop_front();
             }

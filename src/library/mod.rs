@@ -16,6 +16,7 @@ mod favourites;
 #[cfg(test)]
 mod file_tests;
 pub mod folders;
+mod generate;
 mod hashes;
 mod import;
 mod imports;
@@ -61,6 +62,7 @@ pub use bones::{Amount, Bones};
 pub use content::{Content, ThumbnailContent};
 pub use error::{Error, Result};
 pub use folders::{LibraryFolder, ScanRules};
+pub use generate::{GenerateRequest, Generated, PreviewOptions, cue};
 pub use hashes::{ContentHashes, ServiceTags};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
 pub use lifecycle::Deletion;

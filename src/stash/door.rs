@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::auth::{self, Entry};
+use super::downloads::Downloads;
 use super::graphql;
 use super::media;
 use super::scope::Origin;
 use super::settings::SettingsCell;
+use super::socket::{self, Events};
 use crate::config::Config;
 use crate::http::multipart::{self, FormLimits};
 use crate::http::{BoxFuture, Method, Pairs, Request, Response, Service, Status, form};
@@ -50,6 +52,8 @@ pub(super) struct Shared {
     pub(super) zone: jiff::tz::TimeZone,
     /// Held while a document is read and written back.
     pub(super) saving: Mutex<()>,
+    pub(super) downloads: Downloads,
+    pub(super) events: Events,
 }
 
 impl Shared {
@@ -94,8 +98,18 @@ impl StashDoor {
             zone: config.zone(),
             config: Arc::clone(config),
             saving: Mutex::default(),
+            downloads: Downloads::default(),
+            events: Events::default(),
         };
-        Ok(StashDoor { shared: Arc::new(shared), routes: media::routes() })
+        let shared = Arc::new(shared);
+        // Weak: the jobs belong to the library, and the library to the door.
+        let told = Arc::downgrade(&shared);
+        shared.library.jobs().observe(move |update| {
+            if let Some(shared) = told.upgrade() {
+                shared.events.job(update);
+            }
+        });
+        Ok(StashDoor { shared, routes: media::routes() })
     }
 
     /// Whether a path belongs to this door, where both share a listener.
@@ -157,6 +171,7 @@ impl StashDoor {
     async fn route(&self, request: Request) -> Response {
         let path = request.path.strip_suffix('/').unwrap_or(&request.path).to_owned();
         match path.as_str() {
+            "/graphql" if socket::is_wanted(&request) => socket::answer(&self.shared, request),
             "/graphql" => graphql::answer(&self.shared, request).await,
             "/playground" => Response::html(graphql::PLAYGROUND),
             "/login" => self.login(request).await,

@@ -7,6 +7,7 @@ mod items;
 mod markers;
 mod scenes;
 mod settings;
+mod tasks;
 
 use std::rc::Rc;
 
@@ -55,6 +56,9 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
             entities::destroy(scope, EntityKind::Studio, arguments)
         }
         "tagsMerge" => entities::merge_tags(scope, arguments),
+        "metadataGenerate" | "sceneGenerateScreenshot" | "backupDatabase" => {
+            tasks::mutate(scope, field)
+        }
         "metadataScan" | "stopJob" | "stopAllJobs" => job::mutate(scope, field),
         "generateAPIKey" | "configureGeneral" | "configureInterface" | "configureDLNA"
         | "configureScraping" | "configureDefaults" | "configureUI" | "configureUISetting" => {

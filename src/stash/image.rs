@@ -41,6 +41,8 @@ impl Object for Image {
             "files" | "visual_files" => Resolved::objects(
                 head.files()?.iter().map(|file| ImageFile::new(&head.scope, file.clone())),
             ),
+            // No gallery can hold it.
+            "galleries" => Resolved::List(Vec::new()),
             "paths" => Resolved::object(ImagePaths(self)),
             "file" => Resolved::object(ImageFileType(self)),
             _ => return Err(FieldError::Unresolved),

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
 use crate::library::ScanRequest;
-use crate::library::jobs::{Job, JobStatus};
+use crate::library::jobs::{Job, JobStatus, JobUpdate};
 use crate::model::time::{now_ms, parse_timestamp};
 
 /// `findJob` and `jobQueue`.
 pub(super) fn query<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
     let jobs = scope.shared.library.jobs();
     let object = |job| JobObject { scope: Rc::clone(scope), job };
+    if field.name() == "jobStatus" {
+        let first = jobs.list().into_iter().next();
+        return Ok(Resolved::object(JobStatusObject::of(first)));
+    }
     if field.name() == "findJob" {
         let id = field.arguments().map("input").and_then(|input| input.str("id"));
         let found = jobs.find(job_id(id)?);
@@ -81,9 +85,102 @@ fn check_paths(scope: &Scope, paths: &[PathBuf]) -> Result<(), FieldError> {
     Ok(())
 }
 
-struct JobObject {
+/// `JobStatusUpdate`.
+pub(super) struct JobUpdateObject {
+    kind: &'static str,
     scope: Rc<Scope>,
     job: Job,
+}
+
+/// What happened to a job.
+pub(super) fn job_update(scope: &Rc<Scope>, update: &JobUpdate) -> JobUpdateObject {
+    let (kind, job) = match update {
+        JobUpdate::Added(job) => ("ADD", job),
+        JobUpdate::Updated(job) => ("UPDATE", job),
+        JobUpdate::Removed(job) => ("REMOVE", job),
+    };
+    JobUpdateObject { kind, scope: Rc::clone(scope), job: job.clone() }
+}
+
+impl Object for JobUpdateObject {
+    fn type_name(&self) -> &'static str {
+        "JobStatusUpdate"
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        Ok(match field.name() {
+            "type" => Resolved::from(self.kind),
+            "job" => {
+                let (scope, job) = (Rc::clone(&self.scope), self.job.clone());
+                Resolved::object(JobObject { scope, job })
+            }
+            _ => return Err(FieldError::Unresolved),
+        })
+    }
+}
+
+/// What older clients are told of the work under way.
+pub(super) struct JobStatusObject {
+    job: Option<Job>,
+}
+
+impl JobStatusObject {
+    /// The status while a job runs, or of idleness.
+    pub(super) fn of(job: Option<Job>) -> JobStatusObject {
+        let is_under_way =
+            |job: &Job| matches!(job.status, JobStatus::Running | JobStatus::Stopping);
+        JobStatusObject { job: job.filter(is_under_way) }
+    }
+}
+
+impl Object for JobStatusObject {
+    fn type_name(&self) -> &'static str {
+        "MetadataUpdateStatus"
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        let described = self.job.as_ref().map_or("", |job| job.description.as_str());
+        Ok(match field.name() {
+            "progress" => {
+                Resolved::Float(self.job.as_ref().and_then(|job| job.progress).unwrap_or(0.0))
+            }
+            "status" => Resolved::from(match described {
+                "" => "Idle",
+                _ if described.starts_with("Scanning") => "Scan",
+                _ if described.starts_with("Generating") => "Generate",
+                other => other,
+            }),
+            "message" => Resolved::from(
+                self.job.as_ref().and_then(|j| j.sub_tasks.first()).map_or("", |t| t),
+            ),
+            _ => return Err(FieldError::Unresolved),
+        })
+    }
+}
+
+/// A job.
+pub(super) struct JobObject {
+    scope: Rc<Scope>,
+    job: Job,
+}
+
+impl JobObject {
+    /// The job that an update is of.
+    pub(super) fn of_update(update: &JobUpdate) -> Job {
+        match update {
+            JobUpdate::Added(job) | JobUpdate::Updated(job) | JobUpdate::Removed(job) => {
+                job.clone()
+            }
+        }
+    }
 }
 
 impl Object for JobObject {

@@ -1,5 +1,6 @@
 //! The media routes: streams, pictures, captions, and the pictures of entities.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::door::Shared;
@@ -8,9 +9,9 @@ use crate::http::{
     FileAnswer, FileSource, Lookup, Method, Params, Request, Response, Route, Router, Status,
 };
 use crate::library::entities::EntityCard;
-use crate::library::{self, View};
+use crate::library::{self, Generated, View};
 use crate::model::entity::EntityKind;
-use crate::model::hash::{from_hex, to_hex};
+use crate::model::hash::{Sha256, from_hex, to_hex};
 use crate::model::ids::{ItemId, TagId};
 
 /// The router of the media routes.
@@ -60,7 +61,16 @@ pub(super) fn routes() -> Routes {
         get("/scene/{id}/screenshot", screenshot),
         get("/scene/{id}/caption", caption),
         get("/scene/{id}/vtt/chapter", chapters),
+        get("/scene/{id}/preview", |call| call.generated(Generated::preview)),
+        get("/scene/{id}/webp", |call| call.generated(Generated::image_preview)),
+        get("/scene/{id}/vtt/thumbs", |call| call.generated(Generated::thumbs)),
+        get("/scene/{id}/vtt/sprite", |call| call.generated(Generated::sprite)),
+        get("/scene/{id}/scene_marker/{marker}/{what}", marker),
         get("/scene/{id}/{any*}", known_scene),
+        get("/scene/{name}", by_hash),
+        get("/downloads/{key}/{name}", download),
+        get("/group/{id}/frontimage", group_front),
+        get("/group/{id}/backimage", group_back),
         get("/image/{id}/image", image),
         get("/image/{id}/thumbnail", thumbnail),
         get("/performer/{id}/image", performer_picture),
@@ -162,6 +172,24 @@ impl Call<'_> {
         Answer::Content(Box::new(answer))
     }
 
+    /// What was generated for the scene of the path, if it was.
+    fn generated(&self, which: fn(&Generated) -> PathBuf) -> Result<Answer, Refused> {
+        file_answer(&which(&self.generated_of(self.scene()?)?))
+    }
+
+    /// Where what is generated for a scene is.
+    fn generated_of(&self, id: ItemId) -> Result<Generated, Refused> {
+        let item = Arc::new(self.view.item(id)?.ok_or(Refused::Missing)?);
+        let file = self.view.object_files(id, &item)?.into_iter().next();
+        let media = file.as_ref().and_then(|file| file.item.media.as_ref());
+        let settings = self.shared.settings.read();
+        let algorithm = settings.value("general", "videoFileNamingAlgorithm");
+        let by_md5 = algorithm.is_some_and(|name| name.as_str() == Some("MD5"));
+        let folder = self.shared.config.generated_folder();
+        let at = media.and_then(|media| Generated::new(&folder, media, by_md5));
+        at.ok_or(Refused::Missing)
+    }
+
     fn entity_picture(&self, kind: EntityKind) -> Result<Answer, Refused> {
         let text = self.params.get("id").unwrap_or_default();
         let id: i64 = text.parse().map_err(|_| Refused::Malformed)?;
@@ -187,7 +215,11 @@ fn stream(call: &Call<'_>) -> Result<Answer, Refused> {
     let file = file.ok_or(Refused::Missing)?;
     let name = file.path.file_name();
     let name = name.map(|name| name.to_string_lossy().replace(['"', '\\', '\r', '\n'], "_"));
-    let answer = call.original(file.item_id)?;
+    let transcode = call.generated_of(id).ok().map(|at| at.transcode()).filter(|at| at.exists());
+    let answer = match transcode {
+        Some(transcode) => file_answer(&transcode)?,
+        None => call.original(file.item_id)?,
+    };
     let Answer::Content(content) = answer else { return Ok(answer) };
     let size = content.size();
     let Ok(mut response) = content.answer(call.request) else {
@@ -226,7 +258,95 @@ fn thumbnail(call: &Call<'_>) -> Result<Answer, Refused> {
     Ok(call.picture(thumbnail.bytes, thumbnail.mime))
 }
 
-/// What a scene could have but has not: previews, sprites, heat maps.
+/// A file that was made here, by its extension's type.
+fn file_answer(path: &Path) -> Result<Answer, Refused> {
+    let mime = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("mp4") => "video/mp4",
+        Some("webp") => "image/webp",
+        Some("jpg") => "image/jpeg",
+        Some("vtt") => "text/vtt",
+        _ => "application/octet-stream",
+    };
+    let source = FileSource::open(path).map_err(|_| Refused::Missing)?;
+    let modified_ms = source.modified_ms();
+    let mut answer = FileAnswer::of_file(source, mime);
+    answer.modified_ms = modified_ms;
+    Ok(Answer::Content(Box::new(answer)))
+}
+
+/// What was generated for a marker; a picture says that one is missing yet.
+fn marker(call: &Call<'_>) -> Result<Answer, Refused> {
+    let id = call.scene()?;
+    let marker: i64 =
+        call.params.get("marker").unwrap_or_default().parse().map_err(|_| Refused::Malformed)?;
+    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let markers = item.object.map(|object| object.markers).unwrap_or_default();
+    let marker = markers.into_iter().find(|known| i64::from(known.id.0) == marker);
+    let marker = marker.ok_or(Refused::Missing)?;
+    let extension = match call.params.get("what").unwrap_or_default() {
+        "stream" => "mp4",
+        "preview" => "webp",
+        "screenshot" => "jpg",
+        _ => return Err(Refused::Missing),
+    };
+    let made =
+        call.generated_of(id).and_then(|at| file_answer(&at.marker(marker.seconds, extension)));
+    match made {
+        Err(Refused::Missing) if extension != "mp4" => {
+            Ok(call.picture(PENDING.as_bytes().to_vec(), "image/svg+xml"))
+        }
+        made => made,
+    }
+}
+
+/// Stands for a picture of a marker that was not made yet.
+const PENDING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"500\" height=\"240\">\
+     <rect width=\"100%\" height=\"100%\" fill=\"#202b33\"/><text x=\"50%\" y=\"50%\" fill=\"#fff\" \
+     font-family=\"sans-serif\" font-size=\"32\" text-anchor=\"middle\">pending</text></svg>";
+
+/// `/scene/HASH_thumbs.vtt` and `/scene/HASH_sprite.jpg`.
+fn by_hash(call: &Call<'_>) -> Result<Answer, Refused> {
+    let name = call.params.get("name").unwrap_or_default();
+    let folder = call.shared.config.generated_folder();
+    let at = |hash| Generated::named(&folder, hash).ok_or(Refused::Missing);
+    if let Some(hash) = name.strip_suffix("_thumbs.vtt") {
+        return file_answer(&at(hash)?.thumbs());
+    }
+    if let Some(hash) = name.strip_suffix("_sprite.jpg") {
+        return file_answer(&at(hash)?.sprite());
+    }
+    Err(Refused::Missing)
+}
+
+fn download(call: &Call<'_>) -> Result<Answer, Refused> {
+    let field = |name| call.params.get(name).unwrap_or_default();
+    let path = call.shared.downloads.fetch(field("key"), field("name")).ok_or(Refused::Missing)?;
+    let source = FileSource::open(&path).map_err(|_| Refused::Missing)?;
+    let answer = FileAnswer::of_file(source, "application/octet-stream");
+    let Ok(mut response) = answer.answer(call.request) else {
+        return Ok(Answer::Plain(Response::text(Status::RANGE_NOT_SATISFIABLE, "invalid range")));
+    };
+    response.headers.set("Cache-Control", "no-store");
+    Ok(Answer::Plain(response))
+}
+
+fn group_front(call: &Call<'_>) -> Result<Answer, Refused> {
+    call.entity_picture(EntityKind::Group)
+}
+
+fn group_back(call: &Call<'_>) -> Result<Answer, Refused> {
+    let text = call.params.get("id").unwrap_or_default();
+    let id: i64 = text.parse().map_err(|_| Refused::Malformed)?;
+    let id = TagId(u32::try_from(id).map_err(|_| Refused::Missing)?);
+    let scope = call.view.entity_scope(&call.shared.rules);
+    let card = call.view.entity(&scope, id)?.filter(|card| card.kind == EntityKind::Group);
+    let hash = card.and_then(|card| Sha256::from_hex(card.detail("back_image")?.as_str()?));
+    let bytes = call.view.picture(hash.ok_or(Refused::Missing)?)?.ok_or(Refused::Missing)?;
+    let mime = sniff(&bytes);
+    Ok(call.picture(bytes, mime))
+}
+
+/// What a scene could have but has not: heat maps, live transcodes.
 fn known_scene(call: &Call<'_>) -> Result<Answer, Refused> {
     call.scene()?;
     Err(Refused::Missing)
@@ -249,17 +369,10 @@ fn chapters(call: &Call<'_>) -> Result<Answer, Refused> {
             names.extend(call.view.entity(&scope, *tag)?.map(|card| card.entity.name.clone()));
         }
         let name = if marker.title.is_empty() { names.join(", ") } else { marker.title.clone() };
-        let (from, until) = (cue_time(marker.seconds), cue_time(until));
+        let (from, until) = (library::cue(marker.seconds), library::cue(until));
         text.push_str(&format!("\n{}\n{from} --> {until}\n{name}\n", place + 1));
     }
     Ok(call.picture(text.into_bytes(), "text/vtt"))
-}
-
-/// A moment as WebVTT writes it.
-pub(super) fn cue_time(seconds: f64) -> String {
-    let ms = (seconds.max(0.0) * 1000.0).round() as u64;
-    let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}.{:03}", ms / 1000 % 60, ms % 1000)
 }
 
 fn caption(call: &Call<'_>) -> Result<Answer, Refused> {

@@ -5,9 +5,12 @@
 //! are one file a type; `find` and `filter` answer the lists, `edit` the mutations. What has no
 //! resolver answers an error naming the field and is listed in `docs/stash-unresolved.txt`.
 
+mod absent;
 mod auth;
 mod configuration;
+mod directory;
 mod door;
+mod downloads;
 mod edit;
 mod error;
 mod file;
@@ -17,6 +20,7 @@ mod graphql;
 mod group;
 mod image;
 mod job;
+mod log;
 mod marker;
 mod media;
 mod mutation;
@@ -29,6 +33,7 @@ mod scene;
 pub mod schema;
 mod scope;
 mod settings;
+mod socket;
 mod status;
 mod studio;
 mod tag;

@@ -4,13 +4,16 @@ use std::rc::Rc;
 
 use roaring::RoaringBitmap;
 
+use super::absent;
 use super::configuration::Configuration;
+use super::directory::Directory;
 use super::file::{Folder, FolderRef, any_file};
 use super::filter::{self, Kind};
 use super::find::{self, Window, named_ids, words};
 use super::group::Group;
 use super::image::Image;
 use super::job;
+use super::log;
 use super::marker;
 use super::saved;
 use super::scene::{Scene, streams_of};
@@ -298,9 +301,12 @@ impl Object for Query {
             }
             "findFile" => self.find_file(arguments),
             "findFolder" => self.find_folder(arguments),
+            "directory" => Ok(Resolved::object(Directory::read(arguments.str("path"))?)),
+            "directories" => Ok(Directory::read(arguments.str("path"))?.folders()),
             "configuration" => Ok(Resolved::object(Configuration::new(scope))),
-            "findJob" | "jobQueue" => job::query(scope, field),
-            _ => Err(FieldError::Unresolved),
+            "logs" => Ok(log::newest(scope)),
+            "findJob" | "jobQueue" | "jobStatus" => job::query(scope, field),
+            _ => absent::query(field),
         }
     }
 }

@@ -311,7 +311,7 @@ fn counters_are_ratings_and_settings_stay() {
 #[test]
 fn what_has_no_resolver_is_listed() {
     const SOURCES: &[(&str, &[&str])] = &[
-        ("Query", &["query", "marker"]),
+        ("Query", &["query", "marker", "absent"]),
         ("Mutation", &["edit", "edit/history"]),
         ("Scene", &["object", "scene"]),
         ("ScenePathsType", &["scene"]),
@@ -353,7 +353,14 @@ fn what_has_no_resolver_is_listed() {
         ("FindTagsResultType", &["query"]),
         ("FindPerformersResultType", &["query"]),
         ("FindStudiosResultType", &["query"]),
+        ("FindGalleriesResultType", &["absent"]),
+        ("DLNAStatus", &["absent"]),
+        ("Directory", &["directory"]),
         ("Job", &["job"]),
+        ("JobStatusUpdate", &["job"]),
+        ("MetadataUpdateStatus", &["job"]),
+        ("LogEntry", &["log"]),
+        ("Subscription", &["socket"]),
         ("HistoryMutationResult", &["edit/history"]),
         ("ConfigResult", &["configuration"]),
         ("ConfigGeneralResult", &["configuration"]),

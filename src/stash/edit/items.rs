@@ -7,7 +7,7 @@ use super::inputs;
 use crate::graphql::{FieldError, Map, Resolved, Value};
 use crate::library::entities::{EntityScope, ListChange};
 use crate::library::objects::{ObjectEdit, Tx, edit_object, put_picture, set_primary};
-use crate::library::{self, Relations};
+use crate::library::{self, Generated, Relations};
 use crate::model::entity::EntityKind;
 use crate::model::ids::{ItemId, PlaceId, TagId};
 use crate::stash::filter::Kind;
@@ -232,6 +232,16 @@ pub(super) fn destroy<'r>(
         let item = scope.view.item(id)?;
         items.extend(item.and_then(|item| item.object).map_or(Vec::new(), |object| object.members));
     }
+    let mut generated = Vec::new();
+    if input.bool("delete_generated") == Some(true) && kind == Kind::Scene {
+        let folder = scope.shared.config.generated_folder();
+        for id in &items {
+            let media = scope.view.item(*id)?.and_then(|item| item.media);
+            let at = |by_md5| Generated::new(&folder, media.as_ref()?, by_md5);
+            generated.extend([at(false), at(true)].into_iter().flatten());
+        }
+    }
     scope.shared.library.destroy(items, input.bool("delete_file") == Some(true))?;
+    generated.iter().for_each(Generated::remove);
     Ok(Resolved::Bool(true))
 }
