@@ -118,6 +118,10 @@ impl Container<'_> {
                 (b"irot", 2) => picture.oriented(3),
                 (b"irot", 3) => picture.oriented(6),
                 (b"imir", axis) => picture.oriented(if axis & 1 == 1 { 2 } else { 4 }),
+                (b"clap", _) => match heif::aperture(content, picture.width, picture.height) {
+                    Some(aperture) => picture.cropped(aperture),
+                    None => picture,
+                },
                 _ => picture,
             }
         })

@@ -25,6 +25,8 @@ pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
     let picture = match kind {
         FileType::JPEG => jpeg_picture(bytes, &facts)?,
         FileType::PNG | FileType::APNG => png_picture(bytes, &facts)?,
+        // The reference's decoder tells nothing of a profile.
+        FileType::PSD => raw_picture(bytes, kind)?,
         _ => {
             let raw = raw_picture(bytes, kind)?;
             colour::to_srgb(raw, facts.icc_profile.as_deref())

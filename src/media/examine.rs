@@ -142,9 +142,11 @@ impl File<'_> {
             }
             FileType::PSD => {
                 self.found.size = psd::size(bytes);
+                self.found.facts = metadata::facts(bytes, self.kind);
+                let size = self.found.size;
                 if let Some(still) = decode::still(bytes, self.kind) {
-                    // Flattened layers keep an alpha channel, whatever it says.
-                    self.shrink(&still.picture.with_alpha());
+                    self.hash_and_shrink(still);
+                    self.found.size = size;
                 }
             }
             FileType::SVG => {
@@ -304,7 +306,7 @@ impl File<'_> {
             if audio_alone { probe.duration_from_zero_ms() } else { probe.duration_ms() };
         if let Some(video) = probe.video.as_ref().filter(|_| !audio_alone) {
             self.found.size = (video.width > 0).then_some((video.width, video.height));
-            self.found.num_frames = video.num_frames;
+            self.found.num_frames = probe.reference_frames(source.size());
         }
         self.found.probe = Some(probe);
         if !audio_alone {

@@ -114,6 +114,24 @@ pub(super) fn references(meta: &[u8], kind: &[u8; 4]) -> Vec<(u32, u32)> {
     pairs
 }
 
+/// The clean aperture of a picture: left, top, width and height, within it.
+pub(super) fn aperture(content: &[u8], width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
+    let mut reader = Reader(content);
+    let mut fraction = || {
+        let (above, below) = (reader.number(4)?, reader.number(4)?);
+        (below > 0).then(|| f64::from(above as i32) / below as u32 as f64)
+    };
+    let (wide, high, right, down) = (fraction()?, fraction()?, fraction()?, fraction()?);
+    let start = |offset: f64, whole: u32, part: f64| {
+        offset + f64::from(whole.saturating_sub(1)) / 2.0 - (part - 1.0) / 2.0
+    };
+    let left = start(right, width, wide).floor().max(0.0) as u32;
+    let top = start(down, height, high).round().max(0.0) as u32;
+    let wide = (wide.round().max(0.0) as u32).min(width.checked_sub(left)?);
+    let high = (high.round().max(0.0) as u32).min(height.checked_sub(top)?);
+    (wide > 0 && high > 0).then_some((left, top, wide, high))
+}
+
 /// What the primary item's properties say of its shape: width, height, quarter turns anticlockwise.
 pub(super) fn shape(bytes: &[u8]) -> Option<(u32, u32, u8)> {
     let meta = child(bytes, b"meta")?.get(4..)?;
@@ -125,12 +143,31 @@ pub(super) fn shape(bytes: &[u8]) -> Option<(u32, u32, u8)> {
                 let mut reader = Reader(content.get(4..)?);
                 extents = Some((reader.number(4)? as u32, reader.number(4)? as u32));
             }
+            b"clap" => {
+                if let Some((width, height)) = extents {
+                    let whole = Some((0, 0, width, height));
+                    extents = aperture(content, width, height).or(whole).map(|a| (a.2, a.3));
+                }
+            }
             b"irot" => turns = content.first().copied().unwrap_or(0) & 3,
             _ => {}
         }
     }
     let (width, height) = extents?;
     Some(if turns % 2 == 1 { (height, width, turns) } else { (width, height, turns) })
+}
+
+/// Whether the primary item is turned or mirrored.
+pub(super) fn is_turned(bytes: &[u8]) -> bool {
+    let turned = || {
+        let meta = child(bytes, b"meta")?.get(4..)?;
+        let own = properties(meta, primary(meta)?)?;
+        let turns = |(kind, content): &(&[u8], &[u8])| {
+            *kind == b"imir" || *kind == b"irot" && content.first().is_some_and(|c| c & 3 != 0)
+        };
+        Some(own.iter().any(turns))
+    };
+    turned().unwrap_or(false)
 }
 
 /// The properties of an item: kind and content.

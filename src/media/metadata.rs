@@ -81,6 +81,9 @@ pub fn facts(bytes: &[u8], kind: FileType) -> Facts {
         FileType::WEBP | FileType::ANIMATED_WEBP => webp(bytes),
         FileType::TIFF => tiff(bytes),
         FileType::JXL | FileType::ANIMATED_JXL => jxl(bytes),
+        FileType::PSD => {
+            Facts { icc_profile: super::psd::colour_profile(bytes), ..Facts::default() }
+        }
         FileType::GIF => Facts { icc_profile: gif_profile(bytes), ..Facts::default() },
         FileType::HEIF
         | FileType::HEIF_SEQUENCE
@@ -520,8 +523,10 @@ fn heif(bytes: &[u8], kind: FileType) -> Facts {
     }
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let tags = exif_tags(exif);
-    facts.has_exif = tags.count > 0;
+    // The reference's AVIF reader tells a turned picture as EXIF; the turning is undone elsewhere.
+    let is_avif = matches!(kind, FileType::AVIF | FileType::AVIF_SEQUENCE);
+    facts.has_exif = tags.count > 0 || is_avif && super::heif::is_turned(bytes);
     // The reference's HEIF reader always lists fields of its own beside the picture.
-    facts.has_human_readable = !matches!(kind, FileType::AVIF | FileType::AVIF_SEQUENCE);
+    facts.has_human_readable = !is_avif;
     facts
 }

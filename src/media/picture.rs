@@ -101,6 +101,21 @@ impl Picture {
         if self.channels == 4 { rgb_of(&self.pixels).into() } else { (&self.pixels).into() }
     }
 
+    /// The part with that left, top, width and height; the whole if it does not lie inside.
+    #[must_use]
+    pub fn cropped(self, (left, top, width, height): (u32, u32, u32, u32)) -> Picture {
+        let fits = |start: u32, part: u32, whole: u32| {
+            part > 0 && start.checked_add(part).is_some_and(|end| end <= whole)
+        };
+        if !fits(left, width, self.width) || !fits(top, height, self.height) {
+            return self;
+        }
+        let (from, wide) = (left as usize * self.channels, width as usize * self.channels);
+        let rows = (top as usize..(top + height) as usize).map(|y| &self.row(y)[from..from + wide]);
+        let pixels = rows.collect::<Vec<_>>().concat();
+        Picture { width, height, channels: self.channels, pixels }
+    }
+
     /// Turned as an EXIF orientation (1 to 8) asks; any other number leaves it as it is.
     #[must_use]
     pub fn oriented(self, orientation: u32) -> Picture {

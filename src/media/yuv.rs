@@ -16,7 +16,8 @@ pub(super) struct Colour {
 pub(super) enum Manner {
     /// libavif's: libyuv's six-bit fixed point for 8-bit samples.
     Avif,
-    /// libheif's: floating point.
+    /// libheif's: the nearest chroma sample, 256ths where the range is full and chroma halved both
+    /// ways, else floating point; deeper samples lose their lower bits first.
     Heif,
 }
 
@@ -92,7 +93,42 @@ impl Planes {
 
     /// As RGB.
     pub(super) fn to_rgb(&self, colour: Colour, manner: Manner) -> Option<Picture> {
-        let fixed = Fixed::of(colour).filter(|_| manner == Manner::Avif && self.depth == 8);
+        match manner {
+            Manner::Avif => self.to_rgb_smoothly(colour),
+            Manner::Heif => self.to_rgb_nearest(colour),
+        }
+    }
+
+    /// With the nearest chroma sample for each pixel.
+    fn to_rgb_nearest(&self, colour: Colour) -> Option<Picture> {
+        // Matrices of samples that need more than a multiplication.
+        const UNKNOWN: [u16; 2] = [11, 14];
+        let shift = self.depth - 8;
+        let narrow = |sample: u16| i32::from(sample >> shift);
+        if self.is_grey {
+            let grey: Vec<u8> = self.samples[0].iter().map(|s| narrow(*s) as u8).collect();
+            return Picture::from_grey(self.width as u32, self.height as u32, &grey);
+        }
+        if UNKNOWN.contains(&colour.matrix) {
+            return None;
+        }
+        let factors = Nearest::of(colour, self.halved);
+        let across = self.plane_size(1).0;
+        let mut pixels = Vec::with_capacity(self.width * self.height * 3);
+        for (y, row) in self.samples[0].chunks_exact(self.width).enumerate() {
+            let chroma = (y >> self.halved.1) * across;
+            for (x, luma) in row.iter().enumerate() {
+                let at = chroma + (x >> self.halved.0);
+                let [blue, red] = [1, 2].map(|plane| narrow(self.samples[plane][at]));
+                pixels.extend(factors.rgb(narrow(*luma), blue, red));
+            }
+        }
+        Picture::new(self.width as u32, self.height as u32, 3, pixels)
+    }
+
+    /// With chroma mixed between its samples.
+    fn to_rgb_smoothly(&self, colour: Colour) -> Option<Picture> {
+        let fixed = Fixed::of(colour).filter(|_| self.depth == 8);
         let floating = Floating::new(colour, self.depth);
         let mut pixels = Vec::with_capacity(self.width * self.height * 3);
         let (mut blue, mut red) = (vec![0; self.width], vec![0; self.width]);
@@ -123,7 +159,10 @@ impl Planes {
         let samples = &self.samples[plane];
         let (near, far) = (&samples[near * across..], &samples[far * across..]);
         for (x, value) in row.iter_mut().enumerate() {
-            let (at, beside) = (x >> self.halved.0, neighbour(x, self.halved.0, across));
+            let at = x >> self.halved.0;
+            // The last pixel of a row is not mixed with what is left of it.
+            let is_last = x + 1 == self.width;
+            let beside = if is_last { at } else { neighbour(x, self.halved.0, across) };
             let mixed = |line: &[u16]| 3 * u32::from(line[at]) + u32::from(line[beside]);
             *value = ((3 * mixed(near) + mixed(far) + 8) >> 4) as u16;
         }
@@ -137,6 +176,83 @@ fn neighbour(at: usize, shift: usize, count: usize) -> usize {
         (0, _) => own,
         (_, 0) => own.saturating_sub(1),
         _ => (own + 1).min(count - 1),
+    }
+}
+
+/// libheif's two ways from one pixel's samples to its colours.
+struct Nearest {
+    colour: Colour,
+    is_fixed: bool,
+    red_in_red: f32,
+    blue_in_green: f32,
+    red_in_green: f32,
+    blue_in_blue: f32,
+}
+
+impl Nearest {
+    fn of(colour: Colour, halved: (usize, usize)) -> Nearest {
+        let weights: Option<(f32, f32)> = match colour.matrix {
+            1 => Some((0.2126, 0.0722)),
+            4 => Some((0.30, 0.11)),
+            5 | 6 => Some((0.299, 0.114)),
+            7 => Some((0.212, 0.087)),
+            9 | 10 => Some((0.2627, 0.0593)),
+            _ => None,
+        };
+        let is_fixed = colour.is_full_range && halved == (1, 1) && !matches!(colour.matrix, 0 | 8);
+        let (red_in_red, blue_in_green, red_in_green, blue_in_blue) = match weights {
+            Some((red, blue)) => (
+                2.0 * (1.0 - red),
+                2.0 * blue * (1.0 - blue) / (blue + red - 1.0),
+                2.0 * red * (1.0 - red) / (blue + red - 1.0),
+                2.0 * (1.0 - blue),
+            ),
+            None => (1.402, -0.344_136, -0.714_136, 1.772),
+        };
+        Nearest { colour, is_fixed, red_in_red, blue_in_green, red_in_green, blue_in_blue }
+    }
+
+    fn rgb(&self, luma: i32, blue: i32, red: i32) -> [u8; 3] {
+        const BLACK: f32 = 16.0;
+        const LUMA_SCALE: f32 = 1.1689;
+        const CHROMA_SCALE: f32 = 1.1429;
+        let full = self.colour.is_full_range;
+        let rounded = |value: f32| (value + 0.5) as i32;
+        let stretched = |sample: i32, scale| rounded((sample as f32 - BLACK) * scale);
+        let (blue_off, red_off) = (blue - 128, red - 128);
+        let colours = match self.colour.matrix {
+            0 if full => [red, luma, blue],
+            0 => [
+                stretched(red, CHROMA_SCALE),
+                stretched(luma, LUMA_SCALE),
+                stretched(blue, CHROMA_SCALE),
+            ],
+            8 => [luma - blue_off + red_off, luma + blue_off, luma - blue_off - red_off],
+            _ if self.is_fixed => {
+                let fixed = |factor: f32| (256.0 * factor).round() as i32;
+                let green =
+                    fixed(self.blue_in_green) * blue_off + fixed(self.red_in_green) * red_off;
+                [
+                    luma + ((fixed(self.red_in_red) * red_off + 128) >> 8),
+                    luma + ((green + 128) >> 8),
+                    luma + ((fixed(self.blue_in_blue) * blue_off + 128) >> 8),
+                ]
+            }
+            _ => {
+                let (mut luma, mut blue, mut red) = (luma as f32, blue_off as f32, red_off as f32);
+                if !full {
+                    luma = (luma - BLACK) * LUMA_SCALE;
+                    blue *= CHROMA_SCALE;
+                    red *= CHROMA_SCALE;
+                }
+                [
+                    rounded(luma + self.red_in_red * red),
+                    rounded(luma + self.blue_in_green * blue + self.red_in_green * red),
+                    rounded(luma + self.blue_in_blue * blue),
+                ]
+            }
+        };
+        colours.map(|value| value.clamp(0, 255) as u8)
     }
 }
 

@@ -86,6 +86,25 @@ impl Probe {
         self.hundredths().map(|seconds| ((seconds + start) * 1000.0) as u64)
     }
 
+    /// The number of frames as the reference has it: counted in short files where rate and duration
+    /// do not agree to the frame, else what follows from them as its prober prints them.
+    #[must_use]
+    pub fn reference_frames(&self, size: u64) -> Option<u64> {
+        const COUNTED_BELOW_S: f64 = 30.0;
+        const COUNTED_BELOW_BYTES: u64 = 256 << 20;
+        let video = self.video.as_ref()?;
+        let rate = (video.frame_rate * 100.0).round() / 100.0;
+        let is_likely = rate > 1.0 && rate != 100.0 && rate <= 144.0;
+        let Some(seconds) = self.hundredths() else { return video.num_frames };
+        let reckoned = seconds * if is_likely { rate } else { 1.0 };
+        let is_even =
+            is_likely && reckoned % 1.0 == 0.0 && !(self.start_s != 0.0 && self.start_s <= 1.0);
+        if seconds < COUNTED_BELOW_S && size < COUNTED_BELOW_BYTES && !is_even {
+            return video.num_frames.or(Some(reckoned as u64));
+        }
+        Some(reckoned as u64)
+    }
+
     fn hundredths(&self) -> Option<f64> {
         let hundredths = (self.duration_s? * 100.0 + 1e-6).round();
         (hundredths > 0.0).then_some(hundredths / 100.0)
