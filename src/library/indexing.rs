@@ -70,6 +70,19 @@ impl Indexing {
         Ok(Indexing { index: opened.index, applied: Mutex::new(sequence) })
     }
 
+    /// Feeds everything the store holds to the index of a library that was empty.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the index not be written.
+    pub(super) fn fill(&self, store: &Store) -> Result<()> {
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = store.snapshot()?;
+        let sequence = snapshot.sequence()?;
+        fill(&self.index, &snapshot, sequence)?;
+        *applied = sequence;
+        Ok(())
+    }
+
     /// The index.
     pub(super) fn index(&self) -> &Index {
         &self.index

@@ -12,7 +12,7 @@ use crate::model::hash::Sha256;
 use crate::model::item::{Item, Membership};
 use crate::model::media::MediaInfo;
 use crate::model::service::builtin;
-use crate::store::{Mappings, Read, Status, Tx};
+use crate::store::{self, Mappings, Read, Status};
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,15 @@ pub struct MadeUp {
     pub seed: u64,
 }
 
-/// Files in one transaction.
+/// Files between two reports of progress.
 const BATCH: u32 = 4000;
 
 /// The moment the newest made-up file was imported: 2026-01-01.
 const NEWEST_MS: i64 = 1_767_225_600_000;
 
 impl Library {
-    /// Fills an empty library. `progress` is told how many files there are so far.
+    /// Fills an empty library, while nobody else writes, in one transaction. `progress` is told how
+    /// many files there are so far.
     ///
     /// # Errors
     /// [`Error::Conflict`] when the library has files already.
@@ -37,31 +38,47 @@ impl Library {
         if self.store.snapshot()?.last_item()? > 0 {
             return Err(Error::Conflict("the library is not empty".to_owned()));
         }
-        let mut done = 0;
-        while done < what.files {
-            let until = (done + BATCH).min(what.files);
-            self.write(move |tx| (done..until).try_for_each(|number| make_file(tx, what, number)))?;
-            done = until;
-            progress(done);
-        }
-        Ok(())
+        self.store.load(|load| {
+            let mut tags = vec![None; what.ranks() as usize + 1];
+            for number in 0..what.files {
+                let (item, ranks) = make_file(what, number);
+                let mut mappings = Mappings::default();
+                for rank in ranks {
+                    let slot = &mut tags[rank as usize];
+                    let tag = match *slot {
+                        Some(tag) => tag,
+                        None => *slot.insert(load.tag_for(&tag_text(rank))?),
+                    };
+                    mappings.service_mut(builtin::MY_TAGS).insert(Status::Current, tag, "");
+                }
+                load.add(&item, mappings)?;
+                if (number + 1).is_multiple_of(BATCH) {
+                    progress(number + 1);
+                }
+            }
+            Ok::<(), store::Error>(())
+        })?;
+        progress(what.files);
+        self.perceptual_hashes.note(1..=what.files);
+        self.import_times.note(1..=what.files);
+        self.indexing.fill(&self.store)
     }
 }
 
-fn make_file(tx: &mut Tx, what: MadeUp, number: u32) -> Result<()> {
+impl MadeUp {
+    /// How many different tags there are to draw from.
+    fn ranks(self) -> u32 {
+        self.files.max(100)
+    }
+}
+
+/// A file and the ranks of its tags, some of them twice.
+fn make_file(what: MadeUp, number: u32) -> (Item, Vec<u32>) {
     let mut random = Random::new(what.seed, u64::from(number));
     let hash = Hasher::digest([what.seed.to_be_bytes(), u64::from(number).to_be_bytes()].concat());
-    let sha256 = Sha256(hash.into());
-    let id = tx.item_for(sha256)?;
-    let item = make_item(what, number, sha256, &mut random);
-    tx.put_item(id, &item)?;
-    let mut mappings = Mappings::default();
-    for _ in 0..what.tags_per_file {
-        let rank = random.zipf(what.files.max(100));
-        let tag = tx.tag_for(&tag_text(rank))?;
-        mappings.service_mut(builtin::MY_TAGS).insert(Status::Current, tag, "");
-    }
-    Ok(tx.put_mappings(id, mappings)?)
+    let item = make_item(what, number, Sha256(hash.into()), &mut random);
+    let ranks = (0..what.tags_per_file).map(|_| random.zipf(what.ranks())).collect();
+    (item, ranks)
 }
 
 /// The tag of a rank: every third one is namespaced.

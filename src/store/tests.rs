@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use super::columns::Column;
 use super::read::Snapshot;
 use super::sets::SetKey;
-use super::tables::{FACTS, LOOKUPS, LookupKey, META, NAMES, PLACES, PLACES_BY_ITEM, SETS, Status};
+use super::tables::{
+    CHANGES, FACTS, LOOKUPS, LookupKey, META, Mappings, NAMES, PLACES, PLACES_BY_ITEM, SETS, Status,
+};
 use super::{Error, Options, Read, Result, Store, Tx, check};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
@@ -229,6 +231,64 @@ proptest! {
         }
         prop_assert_eq!(case.faults(), Vec::<String>::new());
         columns_equal_records(case.store())?;
+    }
+
+    #[test]
+    fn a_filled_library_has_the_rows_of_one_written_item_by_item(
+        files in vec((any::<[u8; 8]>(), vec((0..4_u8, 0..9_u8), 0..12)), 0..12),
+        earlier in vec(0..9_u8, 0..3),
+    ) {
+        let text = |tag: u8| format!("{}{tag}", if tag.is_multiple_of(2) { "" } else { "place:" });
+        let (filled, written) = (Case::new(), Case::new());
+        for case in [&filled, &written] {
+            let earlier = earlier.clone();
+            let write = move |tx: &mut Tx| earlier.iter().try_for_each(|tag| tx.tag_for(&text(*tag)).map(drop));
+            case.store().write::<_, Error, _>(write).expect("tags alone");
+        }
+        let of = |number: usize, seed: [u8; 8]| {
+            let mut item = Item { sha256: Some(Sha256([number as u8; 32])), ..Item::default() };
+            apply(&mut item, seed);
+            item
+        };
+        filled.store().load(|load| {
+            for (number, (seed, tags)) in files.iter().enumerate() {
+                let mut mappings = Mappings::default();
+                for (status, tag) in tags {
+                    let (status, tag) = (Status::ALL[usize::from(*status)], load.tag_for(&text(*tag))?);
+                    mappings.service_mut(builtin::MY_TAGS).insert(status, tag, "why");
+                }
+                load.add(&of(number, *seed), mappings)?;
+            }
+            Ok::<(), Error>(())
+        }).expect("a load");
+        written.store().write::<_, Error, _>(move |tx: &mut Tx| {
+            for (number, (seed, tags)) in files.iter().enumerate() {
+                let item = of(number, *seed);
+                let id = tx.item_for(item.sha256.expect("it has content"))?;
+                tx.put_item(id, &item)?;
+                let mut mappings = Mappings::default();
+                for (status, tag) in tags {
+                    let (status, tag) = (Status::ALL[usize::from(*status)], tx.tag_for(&text(*tag))?);
+                    mappings.service_mut(builtin::MY_TAGS).insert(status, tag, "why");
+                }
+                tx.put_mappings(id, mappings)?;
+            }
+            Ok(())
+        }).expect("a write");
+        prop_assert_eq!(filled.faults(), Vec::<String>::new());
+        let rows_of = |case: &Case| {
+            let mut rows = rows(&case.store().snapshot().expect("a snapshot"));
+            // The log tells of single changes; a load leaves a gap in it. No item, no counter.
+            let of_log = |slot, key: &[u8]| {
+                slot == CHANGES.slot || slot == META.slot && (key == b"sequence" || key == b"next_item")
+            };
+            rows.retain(|(slot, key, _)| !of_log(*slot, key));
+            rows
+        };
+        prop_assert_eq!(rows_of(&filled), rows_of(&written));
+        let last = |case: &Case| case.store().snapshot().and_then(|read| read.last_item()).expect("reads");
+        prop_assert_eq!(last(&filled), last(&written));
+        columns_equal_records(filled.store())?;
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! it fails, its changes are dropped and nothing else is touched: that is the savepoint redb does
 //! not give. The writer lays the changes of all that succeeded into one redb transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use roaring::RoaringBitmap;
 
@@ -71,12 +71,14 @@ pub struct Tx<'a> {
     /// What the group has so far.
     pub(super) group: &'a Overlay,
     pub(super) own: Overlay,
+    /// What the change log was told of, each once.
+    logged: HashSet<Change>,
     now_ms: i64,
 }
 
 impl<'a> Tx<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, group: &'a Overlay, now_ms: i64) -> Tx<'a> {
-        Tx { snapshot, group, own: Overlay::new(), now_ms }
+        Tx { snapshot, group, own: Overlay::new(), logged: HashSet::new(), now_ms }
     }
 
     /// The time of this write: one value for everything it touches.
@@ -134,7 +136,7 @@ impl<'a> Tx<'a> {
     /// Notes something in the change log.
     pub fn log(&mut self, kind: ChangeKind, id: u32) {
         let change = Change { kind, id };
-        if !self.own.changes.contains(&change) {
+        if self.logged.insert(change) {
             self.own.changes.push(change);
         }
     }

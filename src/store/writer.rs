@@ -185,6 +185,16 @@ impl Store {
         answered.recv().map_err(|_| Error::Closed)?
     }
 
+    /// A transaction past the writer: for [`Store::load`], while nobody else writes.
+    pub(super) fn begin_write(&self) -> Result<redb::WriteTransaction> {
+        Ok(self.shared.slot_ref()?.ok_or(Error::Closed)?.begin_write()?)
+    }
+
+    /// Forgets what is remembered of facts.
+    pub(super) fn forget_columns(&self) {
+        self.shared.columns.clear();
+    }
+
     /// Closes the file so that an outside copy is safe: waits until snapshots are dropped, at most
     /// `patience`. Until [`Store::reopen`] everything answers [`Error::Closed`].
     ///
