@@ -327,6 +327,7 @@ impl Limits {
             connections: size(self.connections),
             concurrency: size(self.concurrency),
             drain_time: time(self.drain_seconds),
+            compress_from_bytes: size(self.compress_from_bytes),
         }
     }
 }

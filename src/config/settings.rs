@@ -196,6 +196,9 @@ settings! {
         request_seconds: u64 = 300;
         /// Seconds that answers under way may still take after the signal to stop.
         drain_seconds: u64 = 10;
+        /// Size in bytes from which answers in JSON are compressed with gzip for clients that take
+        /// it; 0 compresses none. Media never is.
+        compress_from_bytes: u64 = 1024;
         /// Open connections of a listener; further ones wait.
         connections: u64 = 1024;
         /// Requests a listener answers at once; further ones wait.

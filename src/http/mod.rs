@@ -10,6 +10,7 @@
 //! - A file being sent holds no lock: an open file is read by position in bounded pieces.
 
 pub mod body;
+mod compress;
 pub mod conditional;
 pub mod file;
 pub mod form;

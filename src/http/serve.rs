@@ -21,7 +21,9 @@ use super::body::Progress;
 use super::form::decode_percent;
 use super::long_target::{self, HeadLimits, LongTarget, Moved, Refusal};
 use super::wire::{OutBody, to_hyper};
-use super::{Body, Headers, Method, Request, Response, Shutdown, Status, TlsFiles, Upgrade};
+use super::{
+    Body, Headers, Method, Request, Response, Shutdown, Status, TlsFiles, Upgrade, compress,
+};
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -93,6 +95,8 @@ pub struct Limits {
     pub concurrency: usize,
     /// How long answers under way may take after the signal to stop.
     pub drain_time: Duration,
+    /// JSON answers from this size on are compressed for clients that take it; 0 for none.
+    pub compress_from_bytes: usize,
 }
 
 impl Default for Limits {
@@ -106,6 +110,7 @@ impl Default for Limits {
             connections: 1024,
             concurrency: 256,
             drain_time: Duration::from_secs(10),
+            compress_from_bytes: 1024,
         }
     }
 }
@@ -368,6 +373,7 @@ impl Door {
         let progress = Progress::new();
         let request = take_request(wire, method, &target, peer, progress.clone());
         let request = Request { secure: self.secure, ..request };
+        let takes_gzip = compress::is_accepted(&request.headers);
         // A task of its own: a panic ends it alone, and a client that goes away does not stop
         // work that is half done.
         let service = Arc::clone(&self.service);
@@ -377,7 +383,8 @@ impl Door {
             response
         });
         let response = self.finish(task, &progress).await;
-        to_hyper(response, method)
+        let from_bytes = self.limits.compress_from_bytes;
+        to_hyper(compress::compressed(response, takes_gzip, from_bytes).await, method)
     }
 
     async fn finish(

@@ -59,7 +59,6 @@ impl Library {
             Ok::<(), store::Error>(())
         })?;
         progress(what.files);
-        self.perceptual_hashes.note(1..=what.files);
         self.import_times.note(1..=what.files);
         self.indexing.fill(&self.store)
     }

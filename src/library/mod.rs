@@ -85,7 +85,7 @@ use self::indexing::Indexing;
 use self::jobs::Jobs;
 use self::lexicon::Lexicon;
 use self::places::Blobs;
-use self::tracked::{ImportTimes, Tracked};
+use self::tracked::ImportTimes;
 use crate::config::Config;
 use crate::index::Index;
 use crate::media::{Workers, WorkersConfig};
@@ -169,7 +169,6 @@ pub struct Library {
     services: Cached<Services>,
     relations: Cached<Relations>,
     indexing: Indexing,
-    perceptual_hashes: Tracked<u64>,
     import_times: ImportTimes,
     access: Cached<AccessKeys>,
     switches: Cached<Switches>,
@@ -217,7 +216,6 @@ impl Library {
             locked: AtomicBool::new(false),
             importing: AtomicBool::new(false),
             indexing,
-            perceptual_hashes: Tracked::new(search::perceptual_hashes, search::perceptual_hash_of),
             import_times: ImportTimes::default(),
         });
         // Weak: the store belongs to the library and must not keep it alive.
@@ -234,17 +232,8 @@ impl Library {
     fn committed(&self, committed: &store::Committed) {
         let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
         let items = items.map(|change| change.id);
-        self.perceptual_hashes.note(items.clone());
         self.import_times.note(items);
         self.indexing.committed(&self.store, committed);
-    }
-
-    /// The perceptual hashes of all items that have one, in the order of ids.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub fn perceptual_hashes(&self) -> Result<Arc<Vec<(u32, u64)>>> {
-        Ok(self.perceptual_hashes.get(&self.store)?)
     }
 
     /// The search index, for full text.

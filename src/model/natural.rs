@@ -7,35 +7,43 @@ use regex::Regex;
 /// Natural order: runs of digits as numbers, case ignored. `scene 2` stands before `Scene 10`.
 #[must_use]
 pub fn natural_order(left: &str, right: &str) -> Ordering {
-    let (left_folded, right_folded) = (left.to_lowercase(), right.to_lowercase());
-    let (mut left_rest, mut right_rest) = (left_folded.as_str(), right_folded.as_str());
-    loop {
-        let (Some(left_sign), Some(right_sign)) =
-            (left_rest.chars().next(), right_rest.chars().next())
-        else {
-            return left_rest.len().cmp(&right_rest.len());
-        };
-        let order = if left_sign.is_ascii_digit() && right_sign.is_ascii_digit() {
-            let (left_digits, right_digits) =
-                (take_digits(&mut left_rest), take_digits(&mut right_rest));
-            left_digits.len().cmp(&right_digits.len()).then_with(|| left_digits.cmp(right_digits))
-        } else {
-            left_rest = &left_rest[left_sign.len_utf8()..];
-            right_rest = &right_rest[right_sign.len_utf8()..];
-            left_sign.cmp(&right_sign)
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
+    natural_key(left).cmp(&natural_key(right))
 }
 
-/// Takes a run of digits off the front; without its leading zeros.
-fn take_digits<'a>(rest: &mut &'a str) -> &'a str {
-    let end = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(rest.len());
-    let (digits, after) = rest.split_at(end);
-    *rest = after;
-    digits.trim_start_matches('0')
+/// A text made into bytes that compare in natural order, for sorts that compare it often: letters
+/// as they are, a run of digits as a zero digit, its length without leading zeros, and the digits.
+#[must_use]
+pub fn natural_key(text: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(text.len() + 8);
+    if text.is_ascii() {
+        put_natural(&mut key, text.bytes().map(|byte| byte.to_ascii_lowercase()));
+    } else {
+        put_natural(&mut key, text.to_lowercase().bytes());
+    }
+    key
+}
+
+fn put_natural(key: &mut Vec<u8>, signs: impl Iterator<Item = u8>) {
+    let mut signs = signs.peekable();
+    while let Some(sign) = signs.next() {
+        if !sign.is_ascii_digit() {
+            key.push(sign);
+            continue;
+        }
+        // Any digit stands where all of them do among other signs.
+        key.push(b'0');
+        let length_at = key.len();
+        key.extend_from_slice(&[0; 4]);
+        let mut digit = Some(sign);
+        while let Some(sign) = digit {
+            if sign != b'0' || key.len() > length_at + 4 {
+                key.push(sign);
+            }
+            digit = signs.next_if(u8::is_ascii_digit);
+        }
+        let length = u32::try_from(key.len() - length_at - 4).unwrap_or(u32::MAX);
+        key[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+    }
 }
 
 /// A LIKE pattern: `%` is any text, `_` any one character; ASCII letters match in either case.
@@ -396,6 +404,37 @@ mod tests {
         assert!(null.matches_list([]) && !null.matches_list(["x"]));
         assert!(list_excludes("a b", ["a", "b"]) && !list_excludes("a b", ["xa bx"]));
         assert!(list_excludes("a", []));
+    }
+
+    /// The order sign by sign, as it is defined.
+    fn by_signs(left: &str, right: &str) -> Ordering {
+        let cut = |text: &str| {
+            let folded = text.to_lowercase();
+            let mut parts: Vec<(char, usize, String)> = Vec::new();
+            for sign in folded.chars() {
+                match parts.last_mut() {
+                    Some(('0', _, digits)) if sign.is_ascii_digit() => digits.push(sign),
+                    _ if sign.is_ascii_digit() => parts.push(('0', 0, sign.to_string())),
+                    _ => parts.push((sign, 0, String::new())),
+                }
+            }
+            for (_, length, digits) in &mut parts {
+                *digits = digits.trim_start_matches('0').to_owned();
+                *length = digits.len();
+            }
+            parts
+        };
+        cut(left).cmp(&cut(right))
+    }
+
+    proptest! {
+        #[test]
+        fn keys_compare_as_signs_and_numbers_do(
+            left in "([aB /~é\u{0}\u{1}]{0,2}[0-2]{0,3}){0,3}",
+            right in "([aB /~é\u{0}\u{1}]{0,2}[0-2]{0,3}){0,3}",
+        ) {
+            prop_assert_eq!(natural_order(&left, &right), by_signs(&left, &right));
+        }
     }
 
     proptest! {

@@ -223,38 +223,51 @@ pub fn searchable(subtag: &str) -> String {
     collapse_spaces(&out)
 }
 
-/// One piece of a [`HumanKey`]. Numbers come before text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HumanPart {
-    /// A run of digits: how many without leading zeros, then the digits themselves.
-    Number(usize, String),
-    /// A run of anything else, case-folded.
-    Text(String),
-}
+/// What stands in a [`HumanKey`] for a run of digits: below any other sign.
+const DIGITS: u8 = 1;
+/// Comes before a sign of text that would look like [`DIGITS`] or this.
+const ESCAPE: u8 = 2;
 
-/// A text cut into digit runs and the rest, to be sorted by: see [`human_order`].
-pub type HumanKey = Vec<HumanPart>;
+/// A text made into bytes that compare as people expect: see [`human_order`].
+pub type HumanKey = Vec<u8>;
 
-/// The sort key of a text in human order.
+/// The sort key of a text in human order: case-folded, each run of digits as a mark, its length
+/// without leading zeros, and the digits.
 #[must_use]
 pub fn human_key(text: &str) -> HumanKey {
-    let folded: String =
-        text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
-    let mut parts = Vec::new();
-    let mut rest = folded.as_str();
-    while let Some(first) = rest.chars().next() {
-        let is_number = first.is_ascii_digit();
-        let end = rest.find(|sign: char| sign.is_ascii_digit() != is_number).unwrap_or(rest.len());
-        let (part, after) = rest.split_at(end);
-        rest = after;
-        parts.push(if is_number {
-            let digits = part.trim_start_matches('0');
-            HumanPart::Number(digits.len(), digits.to_owned())
-        } else {
-            HumanPart::Text(part.to_owned())
-        });
+    let mut key = Vec::with_capacity(text.len() + 8);
+    if text.is_ascii() {
+        put_human(&mut key, text.bytes().map(|byte| byte.to_ascii_lowercase()));
+    } else {
+        let folded: String =
+            text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
+        put_human(&mut key, folded.bytes());
     }
-    parts
+    key
+}
+
+fn put_human(key: &mut HumanKey, signs: impl Iterator<Item = u8>) {
+    let mut signs = signs.peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            b'0'..=b'9' => {
+                key.push(DIGITS);
+                let length_at = key.len();
+                key.extend_from_slice(&[0; 4]);
+                let mut digit = Some(sign);
+                while let Some(sign) = digit {
+                    if sign != b'0' || key.len() > length_at + 4 {
+                        key.push(sign);
+                    }
+                    digit = signs.next_if(u8::is_ascii_digit);
+                }
+                let length = u32::try_from(key.len() - length_at - 4).unwrap_or(u32::MAX);
+                key[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+            }
+            ..=ESCAPE => key.extend_from_slice(&[ESCAPE, sign]),
+            _ => key.push(sign),
+        }
+    }
 }
 
 /// The order people expect: digits as numbers and before text, case ignored. Texts of equal keys
@@ -443,6 +456,36 @@ mod tests {
         fn the_parts_make_the_tag_again(raw in "[a-c:)\\- ]{0,8}") {
             let Some(tag) = Tag::clean(&raw) else { return Ok(()) };
             prop_assert_eq!(joined(tag.namespace(), tag.subtag()), tag.as_str());
+        }
+
+        #[test]
+        fn keys_compare_as_runs_of_digits_and_text_do(
+            left in "([ab\u{0}-\u{3}ßİ]{0,2}[0-2]{0,3}){0,3}",
+            right in "([ab\u{0}-\u{3}ßİ]{0,2}[0-2]{0,3}){0,3}",
+        ) {
+            // Digits before text, by value; text by its folded letters.
+            fn runs(text: &str) -> Vec<(bool, usize, String)> {
+                let folded: String =
+                    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
+                let mut runs: Vec<(bool, usize, String)> = Vec::new();
+                for sign in folded.chars() {
+                    let is_text = !sign.is_ascii_digit();
+                    match runs.last_mut() {
+                        Some((last, _, run)) if *last == is_text => run.push(sign),
+                        _ => runs.push((is_text, 0, sign.to_string())),
+                    }
+                }
+                for (is_text, length, run) in &mut runs {
+                    if !*is_text {
+                        *run = run.trim_start_matches('0').to_owned();
+                        *length = run.len();
+                    }
+                }
+                runs
+            }
+            prop_assert_eq!(
+                human_key(&left).cmp(&human_key(&right)), runs(&left).cmp(&runs(&right))
+            );
         }
 
         #[test]

@@ -17,6 +17,7 @@ mod format;
 mod load;
 mod read;
 mod sets;
+mod shapes;
 pub mod tables;
 #[cfg(test)]
 mod tests;

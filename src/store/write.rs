@@ -14,6 +14,7 @@ use super::error::{Error, Result};
 use super::format;
 use super::read::{Read, Row, Snapshot};
 use super::sets::{SetChunk, SetDelta, SetKey, chunk_of};
+use super::shapes::{self, Near, Shapes};
 use super::tables::{
     Change, ChangeKind, DOCUMENTS, DocumentKind, ITEM_BY_SHA256, ITEMS, MAPPINGS, META, Mappings,
     NAMES, NAMESPACE_BY_TEXT, NamespaceId, TAG_BY_TEXT, TAGS, Table, TagRecord,
@@ -73,12 +74,18 @@ pub struct Tx<'a> {
     pub(super) own: Overlay,
     /// What the change log was told of, each once.
     logged: HashSet<Change>,
+    shapes: &'a Shapes,
     now_ms: i64,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, group: &'a Overlay, now_ms: i64) -> Tx<'a> {
-        Tx { snapshot, group, own: Overlay::new(), logged: HashSet::new(), now_ms }
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        group: &'a Overlay,
+        shapes: &'a Shapes,
+        now_ms: i64,
+    ) -> Tx<'a> {
+        Tx { snapshot, group, own: Overlay::new(), logged: HashSet::new(), shapes, now_ms }
     }
 
     /// The time of this write: one value for everything it touches.
@@ -120,6 +127,27 @@ impl<'a> Tx<'a> {
     /// Removes a document, if it is there.
     pub fn remove_document(&mut self, kind: DocumentKind, name: &str) {
         self.remove(&DOCUMENTS, &(kind, name.to_owned()));
+    }
+
+    /// The items whose perceptual hash differs from this one in at most `distance` bits, with how
+    /// many: as of the changes so far.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn alike(&self, hash: u64, distance: u32) -> Result<Vec<(ItemId, u32)>> {
+        let committed = self.shapes.near(hash, distance, || Near::load(self.snapshot))?;
+        let mut found: BTreeMap<ItemId, u32> = committed.into_iter().collect();
+        for change in [self.group, &self.own].into_iter().flat_map(shapes::changed) {
+            let differ = (change.hash ^ hash).count_ones();
+            match change.is_there {
+                true if differ <= distance => drop(found.insert(change.item, differ)),
+                false if found.get(&change.item) == Some(&differ) => {
+                    found.remove(&change.item);
+                }
+                true | false => {}
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Adds the item to a set or takes it out.

@@ -16,8 +16,10 @@ use super::error::{Error, Result};
 use super::format;
 use super::read::{Read, Snapshot, definition};
 use super::sets::{bitmap_bytes, bitmap_from};
+use super::shapes::{Near, Shapes};
 use super::tables::{CHANGES, Change, META, SETS};
 use super::write::{Overlay, Tx};
+use crate::model::ids::ItemId;
 
 /// Limits and sizes of a store.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +106,7 @@ struct Shared {
     /// `None` while closed.
     database: RwLock<Option<Arc<Database>>>,
     columns: Columns,
+    shapes: Shapes,
     observer: Mutex<Option<Observer>>,
     /// Entries of the change log up to this number may go.
     forgettable: AtomicU64,
@@ -128,6 +131,7 @@ impl Store {
             options,
             database: RwLock::new(Some(database)),
             columns: Columns::new(),
+            shapes: Shapes::new(),
             observer: Mutex::new(None),
             forgettable: AtomicU64::new(0),
         });
@@ -168,6 +172,15 @@ impl Store {
         self.shared.columns.read(column, || self.shared.snapshot())
     }
 
+    /// The items whose perceptual hash differs from this one in at most `distance` bits, with how
+    /// many, as of now.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn alike(&self, hash: u64, distance: u32) -> Result<Vec<(ItemId, u32)>> {
+        self.shared.shapes.near(hash, distance, || Near::load(&self.shared.snapshot()?))
+    }
+
     /// Runs an operation in the writer and waits until it is durable. `run` may be called twice and
     /// must only depend on what it captured and reads. An `Err` from it changes nothing.
     ///
@@ -190,9 +203,9 @@ impl Store {
         Ok(self.shared.slot_ref()?.ok_or(Error::Closed)?.begin_write()?)
     }
 
-    /// Forgets what is remembered of facts.
-    pub(super) fn forget_columns(&self) {
-        self.shared.columns.clear();
+    /// Forgets what is remembered of items.
+    pub(super) fn forget(&self) {
+        self.shared.forget();
     }
 
     /// Closes the file so that an outside copy is safe: waits until snapshots are dropped, at most
@@ -208,7 +221,7 @@ impl Store {
             match Arc::try_unwrap(database) {
                 Ok(closed) => {
                     drop(closed);
-                    self.shared.columns.clear();
+                    self.shared.forget();
                     return Ok(());
                 }
                 Err(held) if Instant::now() < deadline => {
@@ -248,7 +261,7 @@ impl Store {
     pub fn repair(&self) -> Result<()> {
         let database = self.shared.slot_ref()?.ok_or(Error::Closed)?;
         super::check::rebuild(&database)?;
-        self.shared.columns.clear();
+        self.shared.forget();
         Ok(())
     }
 }
@@ -262,6 +275,11 @@ fn open_database(path: &Path, options: Options) -> Result<Arc<Database>> {
 }
 
 impl Shared {
+    fn forget(&self) {
+        self.columns.clear();
+        self.shapes.clear();
+    }
+
     fn slot_ref(&self) -> Result<Option<Arc<Database>>> {
         Ok(self.database.read().map_err(|_| Error::Closed)?.clone())
     }
@@ -300,11 +318,11 @@ impl Writer {
             Err(failure) => return first.answer(Some(failure)),
         };
         let mut group = Overlay::new();
-        let mut members = vec![run_into(first, &snapshot, &mut group)];
+        let mut members = vec![run_into(first, &snapshot, &self.shared.shapes, &mut group)];
         while members.len() < GROUP_OPERATIONS && group.size_bytes < self.shared.options.group_bytes
         {
             let Ok(operation) = waiting.try_recv() else { break };
-            members.push(run_into(operation, &snapshot, &mut group));
+            members.push(run_into(operation, &snapshot, &self.shared.shapes, &mut group));
         }
         match self.commit(&database, &snapshot, group) {
             Ok(()) => members.into_iter().for_each(|member| member.answer(None)),
@@ -348,7 +366,7 @@ impl Writer {
         let database = self.ready()?;
         let snapshot = Snapshot::take(&database)?;
         let empty = Overlay::new();
-        let mut tx = Tx::new(&snapshot, &empty, now_ms());
+        let mut tx = Tx::new(&snapshot, &empty, &self.shared.shapes, now_ms());
         if !member.run(&mut tx) {
             return Ok(());
         }
@@ -395,6 +413,7 @@ impl Writer {
         write_sets(&write, &group)?;
         write.commit()?;
         self.shared.columns.update(&group.facts);
+        self.shared.shapes.update(&group);
         if let (Some(committed), Ok(observer)) = (committed, self.shared.observer.lock())
             && let Some(observer) = observer.as_ref()
         {
@@ -428,9 +447,10 @@ impl Writer {
 fn run_into(
     mut operation: Box<dyn Operation>,
     snapshot: &Snapshot,
+    shapes: &Shapes,
     group: &mut Overlay,
 ) -> Box<dyn Operation> {
-    let mut tx = Tx::new(snapshot, group, now_ms());
+    let mut tx = Tx::new(snapshot, group, shapes, now_ms());
     let keep = operation.run(&mut tx);
     let own = tx.own;
     if keep {

@@ -46,18 +46,7 @@ fn alike(tx: &Tx, id: ItemId, item: &Item, distance_max: u32) -> store::Result<V
         found.extend(same.into_iter().map(|other| (other, 0)));
     }
     if let Some(hash) = media.perceptual_hash {
-        if distance_max == 0 {
-            let same = tx.lookup(LookupKind::PerceptualHash, &hash.to_be_bytes())?;
-            found.extend(same.into_iter().map(|other| (other, 0)));
-        } else {
-            tx.lookups_below(LookupKind::PerceptualHash, &[], &mut |text, other| {
-                let theirs = text.try_into().map(u64::from_be_bytes).unwrap_or(!hash);
-                let distance = (theirs ^ hash).count_ones();
-                if distance <= distance_max {
-                    found.push((other, distance));
-                }
-            })?;
-        }
+        found.extend(tx.alike(hash, distance_max)?);
     }
     found.retain(|(other, _)| *other != id);
     found.sort_unstable();

@@ -27,8 +27,6 @@ mod sample;
 
 use roaring::RoaringBitmap;
 
-pub(super) use self::similar::{perceptual_hash_of, perceptual_hashes};
-
 use super::View;
 use super::error::Result;
 use crate::model::ids::{ItemId, ServiceId};

@@ -7,23 +7,7 @@ use roaring::RoaringBitmap;
 use super::Search;
 use crate::library::error::Result;
 use crate::model::hash::Sha256;
-use crate::model::item::Item;
-use crate::store::{self, LookupKind, Read, Snapshot};
-
-/// All perceptual hashes, by item.
-pub(in crate::library) fn perceptual_hashes(snapshot: &Snapshot) -> store::Result<Vec<(u32, u64)>> {
-    let mut all = Vec::new();
-    snapshot.lookups_below(LookupKind::PerceptualHash, b"", &mut |text, item| {
-        all.extend(<[u8; 8]>::try_from(text).ok().map(|bytes| (item.0, u64::from_be_bytes(bytes))));
-    })?;
-    all.sort_unstable();
-    Ok(all)
-}
-
-/// The perceptual hash of an item.
-pub(in crate::library) fn perceptual_hash_of(item: &Item) -> Option<u64> {
-    item.media.as_ref()?.perceptual_hash
-}
+use crate::store::{LookupKind, Read};
 
 impl Search<'_> {
     /// Items that look like one of these files, themselves included.
@@ -57,19 +41,10 @@ impl Search<'_> {
             let items = snapshot.lookup(LookupKind::PixelHash, hash)?;
             found.extend(items.into_iter().map(|item| item.0));
         }
-        if shapes.is_empty() {
-            return Ok(found);
+        for shape in shapes {
+            let near = self.view.library().store.alike(*shape, distance)?;
+            found.extend(near.into_iter().map(|(item, _)| item.0));
         }
-        if distance == 0 {
-            for shape in shapes {
-                let items = snapshot.lookup(LookupKind::PerceptualHash, &shape.to_be_bytes())?;
-                found.extend(items.into_iter().map(|item| item.0));
-            }
-            return Ok(found);
-        }
-        let known = self.view.library().perceptual_hashes()?;
-        let near = |hash: u64| shapes.iter().any(|shape| (shape ^ hash).count_ones() <= distance);
-        found.extend(known.iter().filter(|(_, hash)| near(*hash)).map(|(item, _)| *item));
         Ok(found)
     }
 }
