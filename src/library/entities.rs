@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-pub(super) use catalogue::CATALOGUE_COUNTER;
-pub use catalogue::{Catalogue, CatalogueRow};
+pub use catalogue::Catalogue;
+pub(super) use catalogue::CatalogueCache;
 pub use edit::{
     EntityChange, ListChange, create_entity, destroy_entity, merge_entities, update_entity,
 };
@@ -83,6 +83,20 @@ impl EntityRules {
             EntityKind::Group => &self.group_namespaces,
         };
         Tag::from_parts(namespace.first()?, name)
+    }
+
+    /// The tags whose entity of a kind bears a name when nothing is recorded.
+    #[must_use]
+    pub fn tags_for(&self, kind: EntityKind, name: &str) -> Vec<Tag> {
+        let namespaces = match kind {
+            EntityKind::Tag => {
+                return self.tag_for(kind, name).into_iter().chain(Tag::clean(name)).collect();
+            }
+            EntityKind::Performer => &self.performer_namespaces,
+            EntityKind::Studio => &self.studio_namespaces,
+            EntityKind::Group => &self.group_namespaces,
+        };
+        namespaces.iter().filter_map(|namespace| Tag::from_parts(namespace, name)).collect()
     }
 
     /// The name that a tag's text gives an entity.

@@ -60,6 +60,7 @@ impl Library {
         })?;
         progress(what.files);
         self.import_times.note(1..=what.files);
+        self.catalogue.clear();
         self.indexing.fill(&self.store)
     }
 }

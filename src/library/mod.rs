@@ -177,7 +177,7 @@ pub struct Library {
     popups: popups::Popups,
     /// Closed from outside, until it is opened again.
     locked: AtomicBool,
-    catalogue: Cached<entities::Catalogue>,
+    catalogue: entities::CatalogueCache,
     facts: objects::FactsCache,
     /// Whether a thread works off what pages import.
     importing: AtomicBool,
@@ -206,7 +206,7 @@ impl Library {
             lexicon: Lexicon::default(),
             services: Cached::new(services::SERVICES_CHANGED),
             relations: Cached::new(relations::RELATIONS_CHANGED),
-            catalogue: Cached::new(entities::CATALOGUE_COUNTER),
+            catalogue: entities::CatalogueCache::default(),
             facts: objects::FactsCache::default(),
             access: Cached::new(access::ACCESS_CHANGED),
             switches: Cached::new(options::SWITCHES_CHANGED),
@@ -233,6 +233,7 @@ impl Library {
         let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
         let items = items.map(|change| change.id);
         self.import_times.note(items);
+        self.catalogue.note(committed);
         self.indexing.committed(&self.store, committed);
     }
 
@@ -284,7 +285,9 @@ impl Library {
     /// # Errors
     /// When reading or writing fails.
     pub fn repair(&self) -> Result<()> {
-        Ok(self.store.repair()?)
+        self.store.repair()?;
+        self.catalogue.clear();
+        Ok(())
     }
 
     /// Writes a consistent copy of the store, as of now, into a new file; everything goes on.

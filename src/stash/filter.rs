@@ -9,7 +9,7 @@ mod fields;
 mod items;
 mod markers;
 
-pub(super) use entities::entities;
+pub(super) use entities::{Found, entities};
 pub(super) use items::{Kind, items};
 pub(super) use markers::markers;
 

@@ -10,7 +10,7 @@ pub(super) use markers::{page_of_markers, shuffle};
 use roaring::RoaringBitmap;
 
 use super::file;
-use super::filter::Kind;
+use super::filter::{Found, Kind};
 use super::scope::{Scope, parse_id};
 use crate::graphql::{FieldError, Map};
 use crate::library::entities::EntityCard;
@@ -309,21 +309,33 @@ fn name_and_path(scope: &Rc<Scope>, id: ItemId, titled: bool) -> Result<String, 
 /// One page of some entities, in the order that a window asks for.
 pub(super) fn page_of_entities(
     scope: &Rc<Scope>,
-    mut found: Vec<EntityCard>,
+    found: Found,
     window: &Window,
 ) -> Result<Vec<EntityCard>, FieldError> {
     let sort = if window.is_named { window.sort.as_str() } else { "name" };
     if sort == "name" {
         // The catalogue is in that order already, but for sort names that performers lack.
-        if window.descending {
-            found.reverse();
-        }
-        return Ok(window.page(found));
+        return match found {
+            Found::All(catalogue, kind) => {
+                let mut page = catalogue.of_kind(kind).to_vec();
+                if window.descending {
+                    page.reverse();
+                }
+                let cards = window.page(page).into_iter();
+                cards.filter_map(|id| scope.listed(&catalogue, id).transpose()).collect()
+            }
+            Found::These(mut cards) => {
+                if window.descending {
+                    cards.reverse();
+                }
+                Ok(window.page(cards))
+            }
+        };
     }
     let turned = |order: Ordering| if window.descending { order.reverse() } else { order };
     let mut rows: Vec<(f64, EntityCard)> = Vec::new();
     let seed = seed(sort)?;
-    for card in found {
+    for card in found.cards(scope)? {
         let key = match seed {
             Some(seed) => Some(random_place(card.id.0, seed) as f64),
             None => entity_key(scope, &card, sort)?,

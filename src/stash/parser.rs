@@ -9,6 +9,7 @@ use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
 use crate::model::entity::EntityKind;
 use crate::model::ids::{ItemId, TagId};
+use crate::model::natural::natural_key;
 
 /// The fields that take a value, with what they match.
 const FIELDS: &[(&str, &str)] = &[
@@ -198,13 +199,10 @@ impl Parsed {
             let mut found: Vec<TagId> = Vec::new();
             for (_, text) in values.iter().filter(|(known, _)| *known == field) {
                 let name = text.replace(['.', '-', '_'], " ").trim().to_lowercase();
-                let catalogue = scope.view.catalogue(&scope.entities)?;
-                let is_it = |card: &&crate::library::entities::EntityCard| {
-                    let own = card.entity.name.to_lowercase() == name;
-                    let mut others = card.entity.aliases.iter();
-                    own || aliases && others.any(|alias| alias.to_lowercase() == name)
-                };
-                let card = catalogue.of_kind(kind).iter().find(is_it);
+                let mut cards = scope.named(kind, &name, aliases)?;
+                // The first by name, as in a list.
+                cards.sort_by_cached_key(|card| natural_key(&card.sort_name().to_lowercase()));
+                let card = cards.first();
                 found.extend(card.map(|card| card.id).filter(|id| !found.contains(id)));
             }
             Ok::<_, FieldError>(found)

@@ -182,15 +182,21 @@ impl Query {
 
     fn all_entities(&self, kind: EntityKind) -> Result<Resolved<'_>, FieldError> {
         let catalogue = self.scope.view.catalogue(&self.scope.entities)?;
-        let mut cards = catalogue.of_kind(kind).to_vec();
-        if kind != EntityKind::Tag {
-            cards.sort_by(|a, b| a.entity.name.cmp(&b.entity.name).then(a.id.cmp(&b.id)));
-        }
         let scope = Rc::clone(&self.scope);
-        let cards = cards
-            .into_iter()
-            .map(move |card| entity_object(&scope, Rc::new(card)).unwrap_or_else(Resolved::Failed));
-        Ok(Resolved::Iter(Box::new(cards)))
+        let object = move |card: EntityCard| {
+            entity_object(&scope, Rc::new(card)).unwrap_or_else(Resolved::Failed)
+        };
+        if kind == EntityKind::Tag {
+            // Many: each is looked up when its turn to be written comes.
+            let scope = Rc::clone(&self.scope);
+            let ids = catalogue.of_kind(kind).to_vec().into_iter();
+            let cards = ids.filter_map(move |id| scope.listed(&catalogue, id).transpose());
+            let objects = cards.map(move |card| card.map_or_else(Resolved::Failed, &object));
+            return Ok(Resolved::Iter(Box::new(objects)));
+        }
+        let mut cards = self.scope.listed_all(&catalogue, kind)?;
+        cards.sort_by(|a, b| a.entity.name.cmp(&b.entity.name).then(a.id.cmp(&b.id)));
+        Ok(Resolved::Iter(Box::new(cards.into_iter().map(object))))
     }
 
     fn find_file(&self, arguments: &Map) -> Result<Resolved<'_>, FieldError> {
@@ -285,7 +291,7 @@ impl Object for Query {
             "findMovies" => self.find_entities(EntityKind::Group, field),
             "allMovies" | "allMoviesSlim" => {
                 let catalogue = scope.view.catalogue(&scope.entities)?;
-                let groups = catalogue.of_kind(EntityKind::Group).to_vec().into_iter();
+                let groups = scope.listed_all(&catalogue, EntityKind::Group)?.into_iter();
                 let movies = groups.map(|card| Group::movie(scope, Rc::new(card)));
                 Ok(Resolved::objects(movies.collect::<Vec<_>>()))
             }

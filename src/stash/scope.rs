@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::door::Shared;
 use crate::graphql::{FieldError, Resolved};
 use crate::library::View;
-use crate::library::entities::{EntityCard, EntityScope};
+use crate::library::entities::{Catalogue, EntityCard, EntityScope};
 use crate::library::objects::TextField;
 use crate::model::entity::EntityKind;
 use crate::model::ids::TagId;
@@ -86,6 +86,58 @@ impl Scope {
         let card = self.view.entity(&self.entities, id)?.map(Rc::new);
         self.cards.borrow_mut().insert(id, card.clone());
         Ok(card)
+    }
+
+    /// An entity that the catalogue lists; `None` when it is newer than this request.
+    pub(super) fn listed(
+        &self,
+        catalogue: &Catalogue,
+        id: TagId,
+    ) -> Result<Option<EntityCard>, FieldError> {
+        match catalogue.record(id) {
+            Some(card) => Ok(Some(card.clone())),
+            None => Ok(self.view.entity(&self.entities, id)?),
+        }
+    }
+
+    /// All entities of a kind, in the order of their names.
+    pub(super) fn listed_all(
+        &self,
+        catalogue: &Catalogue,
+        kind: EntityKind,
+    ) -> Result<Vec<EntityCard>, FieldError> {
+        let ids = catalogue.of_kind(kind).iter();
+        ids.filter_map(|id| self.listed(catalogue, *id).transpose()).collect()
+    }
+
+    /// The entities of a kind with this name, or one of these aliases if they count, without regard
+    /// to case.
+    pub(super) fn named(
+        &self,
+        kind: EntityKind,
+        name: &str,
+        with_aliases: bool,
+    ) -> Result<Vec<EntityCard>, FieldError> {
+        let catalogue = self.view.catalogue(&self.entities)?;
+        let name = name.to_lowercase();
+        let is_it = |card: &EntityCard| {
+            card.entity.name.to_lowercase() == name
+                || with_aliases && card.entity.aliases.iter().any(|a| a.to_lowercase() == name)
+        };
+        let mut found: Vec<EntityCard> =
+            catalogue.recorded(kind).filter(|c| is_it(c)).cloned().collect();
+        // A name without a record is that of a tag, in whichever spelling of a sibling.
+        for tag in self.entities.rules.tags_for(kind, &name) {
+            let Some(tag) = self.view.tag_by_text(tag.as_str())? else { continue };
+            for service in &self.entities.services {
+                let ideal = self.view.relations().ideal(*service, tag);
+                let card = self.view.existing_entity(&self.entities, kind, ideal)?;
+                found.extend(card.filter(|card| is_it(card)));
+            }
+        }
+        found.sort_by_key(|card| card.id);
+        found.dedup_by_key(|card| card.id);
+        Ok(found)
     }
 
     /// The entities of these ids that are of a kind, in the order of their names.

@@ -9,17 +9,19 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::Database;
+use roaring::RoaringBitmap;
 
 use super::codec::Key;
 use super::columns::{Column, ColumnValues, Columns};
 use super::error::{Error, Result};
 use super::format;
 use super::read::{Read, Snapshot, definition};
-use super::sets::{bitmap_bytes, bitmap_from};
+use super::sets::{Flag, SetChunk, SetKey, bitmap_bytes, bitmap_from};
 use super::shapes::{Near, Shapes};
-use super::tables::{CHANGES, Change, META, SETS};
+use super::tables::{CHANGES, Change, META, SETS, Status};
 use super::write::{Overlay, Tx};
-use crate::model::ids::ItemId;
+use crate::model::ids::{ItemId, ServiceId, TagId};
+use crate::model::service::builtin;
 
 /// Limits and sizes of a store.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,10 @@ pub struct Committed {
     /// The sequence number under which the changes stand in the log.
     pub sequence: u64,
     pub changes: Vec<Change>,
+    /// Tags that current mappings were given or lost, in whichever service.
+    pub borne: RoaringBitmap,
+    /// Items that became visible as objects or ceased to be.
+    pub moved: RoaringBitmap,
 }
 
 type Observer = Box<dyn Fn(&Committed) + Send + Sync>;
@@ -472,7 +478,25 @@ fn log_changes(snapshot: &Snapshot, group: &mut Overlay) -> Result<Option<Commit
     };
     put(META.slot, key.to_bytes(), super::codec::encode(&sequence));
     put(CHANGES.slot, sequence.to_bytes(), super::codec::encode(&changes));
-    Ok(Some(Committed { sequence, changes }))
+    let (borne, moved) = bearing(group);
+    Ok(Some(Committed { sequence, changes, borne, moved }))
+}
+
+/// Whose bearers a group changes, and whose sight.
+fn bearing(group: &Overlay) -> (RoaringBitmap, RoaringBitmap) {
+    let (mut borne, mut moved) = (RoaringBitmap::new(), RoaringBitmap::new());
+    let of = |key: SetKey| key.chunk(0);
+    let any_tag = of(SetKey::Tag(ServiceId(0), Status::Current, TagId(0)));
+    let seen_by = [of(SetKey::Domain(builtin::COMBINED_LOCAL)), of(SetKey::Flag(Flag::Member))];
+    for (chunk, delta) in &group.sets {
+        if chunk.kind == any_tag.kind {
+            borne.insert(chunk.value);
+        } else if seen_by.contains(&SetChunk { chunk: 0, ..*chunk }) {
+            moved |= &delta.added;
+            moved |= &delta.removed;
+        }
+    }
+    (borne, moved)
 }
 
 fn write_sets(write: &redb::WriteTransaction, group: &Overlay) -> Result<()> {

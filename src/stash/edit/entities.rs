@@ -249,11 +249,11 @@ fn check_names(scope: &Rc<Scope>, input: &Input, own: Option<TagId>) -> Result<(
         return Err(FieldError::new(format!("{what} name must not be blank")));
     }
     let disambiguation = inputs::text(&input.input, "disambiguation").unwrap_or_default();
-    let catalogue = scope.view.catalogue(&scope.entities)?;
     let aliases = input.aliases.iter().flatten();
     for (text, is_name) in name.iter().map(|name| (name, true)).chain(aliases.map(|a| (a, false))) {
         let same = text.to_lowercase();
-        for card in catalogue.of_kind(input.kind).iter().filter(|card| Some(card.id) != own) {
+        let others = scope.named(input.kind, text, true)?;
+        for card in others.iter().filter(|card| Some(card.id) != own) {
             let entity = &card.entity;
             let named = entity.name.to_lowercase() == same;
             match input.kind {

@@ -1,17 +1,43 @@
 //! Filters of tags, performers and studios, over the catalogue.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::criteria::{DateTest, IdsMode, IdsTest, NumberTest, StringTest, object};
 use super::items::{Kind, items};
 use super::{Joined, criteria_of, joined};
 use crate::graphql::{FieldError, Map, Value};
-use crate::library::entities::EntityCard;
+use crate::library::entities::{Catalogue, EntityCard};
 use crate::model::entity::EntityKind;
 use crate::model::ids::TagId;
 use crate::model::natural::Query;
 use crate::stash::performer::counted;
 use crate::stash::scope::Scope;
+
+/// What a list of entities holds, in the order of names.
+pub(in crate::stash) enum Found {
+    /// All of a kind: looked up one by one.
+    All(Arc<Catalogue>, EntityKind),
+    These(Vec<EntityCard>),
+}
+
+impl Found {
+    /// How many there are.
+    pub(in crate::stash) fn len(&self) -> usize {
+        match self {
+            Found::All(catalogue, kind) => catalogue.of_kind(*kind).len(),
+            Found::These(cards) => cards.len(),
+        }
+    }
+
+    /// All of them.
+    pub(in crate::stash) fn cards(self, scope: &Scope) -> Result<Vec<EntityCard>, FieldError> {
+        match self {
+            Found::All(catalogue, kind) => scope.listed_all(&catalogue, kind),
+            Found::These(cards) => Ok(cards),
+        }
+    }
+}
 
 /// The entities of a kind that a filter and the words of a search find, in the order of names.
 pub(in crate::stash) fn entities(
@@ -19,21 +45,34 @@ pub(in crate::stash) fn entities(
     kind: EntityKind,
     filter: Option<&Map>,
     words: Option<&str>,
-) -> Result<Vec<EntityCard>, FieldError> {
+) -> Result<Found, FieldError> {
     let catalogue = scope.view.catalogue(&scope.entities)?;
     let query = words.map(Query::parse).filter(|query| !query.is_empty());
     let mut tests = filter.map(|filter| Level::read(scope, filter)).transpose()?;
+    if query.is_none() && tests.is_none() {
+        return Ok(Found::All(catalogue, kind));
+    }
+    // Without pairs of tags an entity without a record has no text but its name.
+    let is_related = scope.entities.services.iter().any(|id| scope.view.relations().has_any(*id));
     let mut found = Vec::new();
-    for card in catalogue.of_kind(kind) {
+    for id in catalogue.of_kind(kind) {
+        if let Some(query) = query.as_ref()
+            && !is_related
+            && catalogue.record(*id).is_none()
+            && !query.matches([scope.view.plain_name(&scope.entities, *id)?.as_str()])
+        {
+            continue;
+        }
+        let Some(card) = scope.listed(&catalogue, *id)? else { continue };
         let is_said = query.as_ref().is_none_or(|query| {
             let own = [card.entity.name.as_str(), card.entity.sort_name.as_str()];
             query.matches(own.into_iter().chain(card.entity.aliases.iter().map(String::as_str)))
         });
-        if is_said && tests.as_mut().map_or(Ok(true), |level| level.matches(scope, card))? {
-            found.push(card.clone());
+        if is_said && tests.as_mut().map_or(Ok(true), |level| level.matches(scope, &card))? {
+            found.push(card);
         }
     }
-    Ok(found)
+    Ok(Found::These(found))
 }
 
 /// One level of a filter, read once.

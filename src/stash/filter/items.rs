@@ -109,7 +109,7 @@ impl Narrowing<'_> {
             "performer_favorite" => {
                 let mut favourites = RoaringBitmap::new();
                 let catalogue = self.scope.view.catalogue(&self.scope.entities)?;
-                let performers = catalogue.of_kind(EntityKind::Performer).iter();
+                let performers = catalogue.recorded(EntityKind::Performer);
                 for card in performers.filter(|card| card.entity.favorite) {
                     favourites |= self.scope.bearers(card.id, None)?;
                 }
@@ -209,7 +209,7 @@ impl Narrowing<'_> {
             }
             IdsMode::Null | IdsMode::NotNull => {
                 let mut tagged = RoaringBitmap::new();
-                for card in catalogue.of_kind(EntityKind::Performer) {
+                for card in catalogue.recorded(EntityKind::Performer) {
                     if !card.own_tags().is_empty() {
                         tagged |= scope.bearers(card.id, None)?;
                     }
@@ -280,7 +280,7 @@ impl Narrowing<'_> {
             _ => return Err(FieldError::new(format!("the filter {name} has no resolver"))),
         };
         let mut any = RoaringBitmap::new();
-        for card in super::entities(self.scope, kind, Some(filter), None)? {
+        for card in super::entities(self.scope, kind, Some(filter), None)?.cards(self.scope)? {
             any |= self.scope.bearers(card.id, None)?;
         }
         Ok(within & any)
