@@ -140,6 +140,13 @@ impl Stage {
             let (wanted, got) = (self.fill(value), answer.header(name));
             let plain = name.eq_ignore_ascii_case("content-type") && !wanted.contains(';');
             let got = if plain { got.map(|_| answer.media_type()) } else { got };
+            let kept = wanted.strip_prefix("[capture ").and_then(|rest| rest.strip_suffix(']'));
+            if let (Some(kept), Some(got)) = (kept, &got) {
+                // Of a cookie only the pair itself is sent back.
+                let pair = got.split(';').next().unwrap_or_default();
+                self.captures.insert(kept.to_owned(), Value::from(pair));
+                continue;
+            }
             if got.as_deref() != Some(wanted.as_str()) && !(wanted == "[any]" && got.is_some()) {
                 found.push(format!("{name}\n    - {wanted}\n    + {}", got.unwrap_or_default()));
             }

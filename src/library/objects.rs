@@ -18,7 +18,9 @@ pub use edit::{ObjectEdit, edit_object, put_picture};
 pub(super) use facts::FactsCache;
 pub use facts::{FactsGuard, ObjectFacts};
 pub use history::{HistoryChange, HistoryKind, change_history, change_played, reset_played};
-pub use made::{assign_file, create_scene, destroy_made, merge_scenes, set_primary};
+pub use made::{
+    assign_file, create_scene, destroy_made, merge_scenes, set_primary, set_video_hash,
+};
 pub use markers::{MarkerEdit, create_marker, destroy_marker, edit_marker};
 
 use super::View;

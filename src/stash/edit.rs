@@ -1,6 +1,9 @@
 //! Mutations: each reads its input, writes once, and answers from a fresh view.
 
+mod auto_tag;
+mod bulk;
 mod entities;
+mod files;
 mod history;
 mod inputs;
 mod items;
@@ -10,6 +13,8 @@ mod settings;
 mod tasks;
 
 use std::rc::Rc;
+
+pub(super) use tasks::generate_request;
 
 use super::filter::Kind;
 use super::job;
@@ -56,10 +61,20 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
             entities::destroy(scope, EntityKind::Studio, arguments)
         }
         "tagsMerge" => entities::merge_tags(scope, arguments),
+        "bulkTagUpdate" => bulk::update(scope, EntityKind::Tag, arguments),
+        "bulkPerformerUpdate" => bulk::update(scope, EntityKind::Performer, arguments),
+        "bulkStudioUpdate" => bulk::update(scope, EntityKind::Studio, arguments),
+        "bulkGroupUpdate" => bulk::update(scope, EntityKind::Group, arguments),
+        "performerMerge" => bulk::merge_performers(scope, arguments),
+        "addGroupSubGroups" | "removeGroupSubGroups" => bulk::sub_groups(scope, field),
+        "fileSetFingerprints" => files::set_fingerprints(scope, arguments),
+        "metadataAutoTag" => auto_tag::mutate(scope, arguments),
+        // There is none of either: all of them are read.
+        "reloadScrapers" | "reloadPlugins" => Ok(Resolved::Bool(true)),
         "metadataGenerate" | "sceneGenerateScreenshot" | "backupDatabase" => {
             tasks::mutate(scope, field)
         }
-        "metadataScan" | "stopJob" | "stopAllJobs" => job::mutate(scope, field),
+        "metadataScan" | "metadataClean" | "stopJob" | "stopAllJobs" => job::mutate(scope, field),
         "generateAPIKey" | "configureGeneral" | "configureInterface" | "configureDLNA"
         | "configureScraping" | "configureDefaults" | "configureUI" | "configureUISetting" => {
             settings::mutate(scope, field)

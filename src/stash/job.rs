@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::edit::generate_request;
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
-use crate::library::ScanRequest;
 use crate::library::jobs::{Job, JobStatus, JobUpdate};
+use crate::library::{GenerateRequest, ScanRequest};
 use crate::model::time::{now_ms, parse_timestamp};
 
 /// `findJob` and `jobQueue`.
@@ -45,9 +46,35 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
         "metadataScan" => {
             let request = scan_request(arguments)?;
             check_paths(scope, &request.paths)?;
+            let empty = Map::new();
+            let input = arguments.map("input").unwrap_or(&empty);
+            let generate = after_scan(scope, input);
             let scanned = Arc::clone(library);
             let id = library.jobs().add("Scanning...", move |context| {
-                scanned.scan(&request, context).map(drop).map_err(|error| error.to_string())
+                let report = scanned.scan(&request, context).map_err(|error| error.to_string())?;
+                let Some(mut generate) = generate else { return Ok(()) };
+                let view = scanned.view().map_err(|error| error.to_string())?;
+                let mut scenes = Vec::new();
+                for item in report.items {
+                    let head = view.head_of(item).map_err(|error| error.to_string())?;
+                    scenes.extend(head.filter(|head| !scenes.contains(head)));
+                }
+                drop(view);
+                generate.scenes = Some(scenes);
+                scanned.generate(&generate, context).map_err(|error| error.to_string())
+            });
+            Ok(Resolved::from(id.to_string()))
+        }
+        "metadataClean" => {
+            let input = arguments.map("input");
+            let paths = input.and_then(|input| input.strs("paths")).unwrap_or_default();
+            let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+            check_paths(scope, &paths)?;
+            let dry_run = input.and_then(|input| input.bool("dryRun")).unwrap_or(false);
+            let cleaned = Arc::clone(library);
+            let id = library.jobs().add("Cleaning...", move |context| {
+                let done = cleaned.clean(&paths, dry_run, context);
+                done.map(drop).map_err(|error| error.to_string())
             });
             Ok(Resolved::from(id.to_string()))
         }
@@ -72,6 +99,19 @@ fn scan_request(arguments: &Map) -> Result<ScanRequest, FieldError> {
         rescan: input.bool("rescan").unwrap_or(false),
         modified_since_ms: since.map_err(FieldError::new)?,
     })
+}
+
+/// What is to be made of the files that a scan brings; `None` for nothing. Thumbnails are always
+/// drawn.
+fn after_scan(scope: &Rc<Scope>, input: &Map) -> Option<GenerateRequest> {
+    let mut request = generate_request(scope, &Map::new()).ok()?;
+    let said = |name: &str| input.bool(name).unwrap_or(false);
+    request.covers = said("scanGenerateCovers");
+    request.previews = said("scanGeneratePreviews");
+    request.image_previews = request.previews && said("scanGenerateImagePreviews");
+    request.sprites = said("scanGenerateSprites");
+    request.phashes = said("scanGeneratePhashes");
+    (request.covers || request.previews || request.sprites || request.phashes).then_some(request)
 }
 
 fn check_paths(scope: &Scope, paths: &[PathBuf]) -> Result<(), FieldError> {

@@ -340,7 +340,8 @@ impl Event {
             (Event::Job(_), "jobsSubscribe" | "metadataUpdate")
             | (Event::Logs(_), "loggingSubscribe") => true,
             (Event::Job(JobUpdate::Removed(job)), "scanCompleteSubscribe") => {
-                job.description.starts_with("Scanning") && job.status == JobStatus::Finished
+                let is_scan = ["Scanning...", "Cleaning..."].contains(&job.description.as_str());
+                is_scan && job.status == JobStatus::Finished
             }
             _ => false,
         }

@@ -71,6 +71,16 @@ pub fn set_primary(tx: &mut Tx, scene: ItemId, file: PlaceId) -> Result<()> {
     Ok(())
 }
 
+/// Sets the perceptual hash of a video, or takes it away.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no such item.
+pub fn set_video_hash(tx: &mut Tx, id: ItemId, hash: Option<u64>) -> Result<()> {
+    tx.item(id)?.ok_or_else(|| Error::missing("item", id))?;
+    tx.edit_item(id, |item| item.video_hash = hash)?;
+    Ok(())
+}
+
 /// Lets one scene take the place of others: their files and markers, and their plays and counted
 /// times where that is wished. The others are no scenes any more.
 ///

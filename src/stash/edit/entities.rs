@@ -7,8 +7,10 @@ use serde_json::Value as Json;
 use super::inputs;
 use super::items::check_entities;
 use crate::graphql::{FieldError, Map, Resolved, Value};
+use crate::library;
 use crate::library::entities::{
-    EntityChange, ListChange, create_entity, destroy_entity, merge_entities, update_entity,
+    EntityChange, EntityScope, ListChange, create_entity, destroy_entity, merge_entities,
+    update_entity,
 };
 use crate::library::objects::{MarkerEdit, Tx, edit_marker, put_picture};
 use crate::model::entity::{Entity, EntityKind};
@@ -181,10 +183,18 @@ impl Input {
 
 /// The groups of a list of links.
 fn linked(input: &Map, name: &str) -> Result<Option<ListChange<TagId>>, FieldError> {
-    let Some(list) = input.list(name) else { return Ok(None) };
+    let bulk = input.map(name);
+    let Some(list) = bulk.map_or_else(|| input.list(name), |bulk| bulk.list("groups")) else {
+        return Ok(None);
+    };
     let ids = list.iter().filter_map(|link| link.as_map()?.str("group_id"));
     let ids = ids.map(|id| Ok(TagId(parse_id(id, "group id")?)));
-    Ok(Some(ListChange::Set(ids.collect::<Result<Vec<_>, FieldError>>()?)))
+    let ids = ids.collect::<Result<Vec<_>, FieldError>>()?;
+    Ok(Some(match bulk.and_then(|bulk| bulk.str("mode")) {
+        Some("ADD") => ListChange::Add(ids),
+        Some("REMOVE") => ListChange::Remove(ids),
+        _ => ListChange::Set(ids),
+    }))
 }
 
 /// The pictures of an input, kept, laid over a record with the rest.
@@ -353,20 +363,41 @@ pub(super) fn update<'r>(
     arguments: &Map,
 ) -> Result<Resolved<'r>, FieldError> {
     let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
-    let id = known(scope, kind, input.str("id").unwrap_or_default())?;
-    let input = Input::read(scope, kind, input)?;
-    check_names(scope, &input, Some(id))?;
-    check_loops(scope, id, &input)?;
-    let entities = scope.entities.clone();
-    scope.shared.library.write(move |tx| {
-        let edit = edit_of(tx, &input);
-        let (parents, children) = (input.parents.clone(), input.children.clone());
-        update_entity(tx, &entities, id, &EntityChange { edit: &edit, parents, children })
-    })?;
+    let update = Update::read(scope, kind, input)?;
+    let (id, entities) = (update.id, scope.entities.clone());
+    scope.shared.library.write(move |tx| update.write(tx, &entities))?;
     answer(scope, id)
 }
 
-fn answer<'r>(scope: &Rc<Scope>, id: TagId) -> Result<Resolved<'r>, FieldError> {
+/// A change of one entity, read and checked.
+pub(super) struct Update {
+    pub(super) id: TagId,
+    input: Input,
+}
+
+impl Update {
+    /// Reads an input with the id of an entity that must be there.
+    pub(super) fn read(
+        scope: &Rc<Scope>,
+        kind: EntityKind,
+        input: &Map,
+    ) -> Result<Update, FieldError> {
+        let id = known(scope, kind, input.str("id").unwrap_or_default())?;
+        let input = Input::read(scope, kind, input)?;
+        check_names(scope, &input, Some(id))?;
+        check_loops(scope, id, &input)?;
+        Ok(Update { id, input })
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, tx: &mut Tx, entities: &EntityScope) -> library::Result<()> {
+        let edit = edit_of(tx, &self.input);
+        let (parents, children) = (self.input.parents.clone(), self.input.children.clone());
+        update_entity(tx, entities, self.id, &EntityChange { edit: &edit, parents, children })
+    }
+}
+
+pub(super) fn answer<'r>(scope: &Rc<Scope>, id: TagId) -> Result<Resolved<'r>, FieldError> {
     let scope = scope.renewed()?;
     match scope.card(id)? {
         Some(card) => entity_object(&scope, card),
@@ -375,7 +406,7 @@ fn answer<'r>(scope: &Rc<Scope>, id: TagId) -> Result<Resolved<'r>, FieldError> 
 }
 
 /// The entity of an id, which must be there.
-fn known(scope: &Rc<Scope>, kind: EntityKind, text: &str) -> Result<TagId, FieldError> {
+pub(super) fn known(scope: &Rc<Scope>, kind: EntityKind, text: &str) -> Result<TagId, FieldError> {
     let id = TagId(parse_id(text, "id")?);
     match scope.view.existing_entity(&scope.entities, kind, id)? {
         Some(_) => Ok(id),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use crate::graphql::{Field, FieldError, Map, Resolved, Value};
+use crate::library::ScanRules;
 use crate::model::time::now_ms;
 use crate::stash::auth;
 use crate::stash::configuration::Section;
@@ -68,6 +69,7 @@ fn general<'r>(scope: &Rc<Scope>, input: &Map) -> Result<Resolved<'r>, FieldErro
         Some(same) if same == shared.settings.read().password => None,
         Some(new) => Some(auth::hash_password(new)),
     };
+    let rules = scan_rules(scope, input)?;
     let own = ["stashes", "username", "password"];
     shared.settings.change(&shared.library, |settings| {
         if let Some(username) = username {
@@ -82,7 +84,36 @@ fn general<'r>(scope: &Rc<Scope>, input: &Map) -> Result<Resolved<'r>, FieldErro
         }
         settings.tripwire.clear();
     })?;
+    if let Some(rules) = rules {
+        shared.library.set_scan_rules(rules)?;
+    }
     Ok(Resolved::object(Section::load(&scope.renewed()?, "general")?))
+}
+
+/// The rules of scans with what is given of them laid over; `None` when nothing is.
+fn scan_rules(scope: &Scope, input: &Map) -> Result<Option<ScanRules>, FieldError> {
+    let mut rules = scope.view.scan_rules()?;
+    let before = rules.clone();
+    for (name, list) in [
+        ("videoExtensions", &mut rules.video_extensions),
+        ("imageExtensions", &mut rules.image_extensions),
+        ("galleryExtensions", &mut rules.gallery_extensions),
+        ("excludes", &mut rules.excludes),
+        ("imageExcludes", &mut rules.image_excludes),
+    ] {
+        if let Some(given) = input.strs(name) {
+            *list = given.into_iter().map(str::to_owned).collect();
+        }
+    }
+    for (what, patterns) in [("video", &rules.excludes), ("image/gallery", &rules.image_excludes)] {
+        for pattern in patterns {
+            if let Err(error) = regex::Regex::new(&format!("(?i){pattern}")) {
+                let message = format!("{what} exclusion pattern '{pattern}' invalid: {error}");
+                return Err(FieldError::new(message));
+            }
+        }
+    }
+    Ok((rules != before).then_some(rules))
 }
 
 /// Makes the library folders those that are given.

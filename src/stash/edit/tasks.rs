@@ -36,7 +36,11 @@ fn generate<'r>(scope: &Rc<Scope>, arguments: &Map) -> Result<Resolved<'r>, Fiel
     Ok(Resolved::from(id.to_string()))
 }
 
-fn generate_request(scope: &Rc<Scope>, input: &Map) -> Result<GenerateRequest, FieldError> {
+/// What an input says is to be made.
+pub(in crate::stash) fn generate_request(
+    scope: &Rc<Scope>,
+    input: &Map,
+) -> Result<GenerateRequest, FieldError> {
     let said = |name: &str| input.bool(name).unwrap_or(false);
     let ids = |name: &str| -> Result<Option<Vec<u32>>, FieldError> {
         let texts = input.strs(name).filter(|texts| !texts.is_empty());
