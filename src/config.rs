@@ -293,7 +293,10 @@ impl Config {
 
     /// The listener of the Hydrus door.
     pub fn hydrus_listener(&self) -> http::ListenerConfig {
-        self.listener(self.hydrus.listen)
+        let mut listener = self.listener(self.hydrus.listen);
+        // The original compresses nothing, and its lists are long.
+        listener.limits.compress_local = self.shares_listener();
+        listener
     }
 
     /// The listener of the Stash door.
@@ -328,6 +331,7 @@ impl Limits {
             concurrency: size(self.concurrency),
             drain_time: time(self.drain_seconds),
             compress_from_bytes: size(self.compress_from_bytes),
+            compress_local: true,
         }
     }
 }

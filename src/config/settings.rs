@@ -197,7 +197,8 @@ settings! {
         /// Seconds that answers under way may still take after the signal to stop.
         drain_seconds: u64 = 10;
         /// Size in bytes from which answers in JSON are compressed with gzip for clients that take
-        /// it; 0 compresses none. Media never is.
+        /// it; 0 compresses none. Media never is, nor what the Hydrus door answers to clients on
+        /// this machine.
         compress_from_bytes: u64 = 1024;
         /// Open connections of a listener; further ones wait.
         connections: u64 = 1024;

@@ -97,6 +97,8 @@ pub struct Limits {
     pub drain_time: Duration,
     /// JSON answers from this size on are compressed for clients that take it; 0 for none.
     pub compress_from_bytes: usize,
+    /// Whether they are for clients on this machine as well, to whom bytes cost less than packing.
+    pub compress_local: bool,
 }
 
 impl Default for Limits {
@@ -111,6 +113,7 @@ impl Default for Limits {
             concurrency: 256,
             drain_time: Duration::from_secs(10),
             compress_from_bytes: 1024,
+            compress_local: true,
         }
     }
 }
@@ -373,7 +376,10 @@ impl Door {
         let progress = Progress::new();
         let request = take_request(wire, method, &target, peer, progress.clone());
         let request = Request { secure: self.secure, ..request };
-        let takes_gzip = compress::is_accepted(&request.headers);
+        // Behind a proxy the client is elsewhere.
+        let is_local = peer.ip().is_loopback() && !request.headers.contains("x-forwarded-for");
+        let takes_gzip =
+            compress::is_accepted(&request.headers) && (self.limits.compress_local || !is_local);
         // A task of its own: a panic ends it alone, and a client that goes away does not stop
         // work that is half done.
         let service = Arc::clone(&self.service);

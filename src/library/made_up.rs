@@ -60,7 +60,9 @@ impl Library {
         })?;
         progress(what.files);
         self.import_times.note(1..=what.files);
+        self.colours.note(1..=what.files);
         self.catalogue.clear();
+        self.ranks.clear();
         self.indexing.fill(&self.store)
     }
 }

@@ -85,7 +85,7 @@ use self::indexing::Indexing;
 use self::jobs::Jobs;
 use self::lexicon::Lexicon;
 use self::places::Blobs;
-use self::tracked::ImportTimes;
+use self::tracked::{ImportTimes, Tracked};
 use crate::config::Config;
 use crate::index::Index;
 use crate::media::{Workers, WorkersConfig};
@@ -170,6 +170,7 @@ pub struct Library {
     relations: Cached<Relations>,
     indexing: Indexing,
     import_times: ImportTimes,
+    colours: Tracked<crate::model::colour::Rgb>,
     access: Cached<AccessKeys>,
     switches: Cached<Switches>,
     url_classes: Cached<UrlClasses>,
@@ -179,6 +180,7 @@ pub struct Library {
     locked: AtomicBool,
     catalogue: entities::CatalogueCache,
     facts: objects::FactsCache,
+    ranks: objects::RanksCache,
     /// Whether a thread works off what pages import.
     importing: AtomicBool,
 }
@@ -208,6 +210,7 @@ impl Library {
             relations: Cached::new(relations::RELATIONS_CHANGED),
             catalogue: entities::CatalogueCache::default(),
             facts: objects::FactsCache::default(),
+            ranks: objects::RanksCache::default(),
             access: Cached::new(access::ACCESS_CHANGED),
             switches: Cached::new(options::SWITCHES_CHANGED),
             url_classes: Cached::new(urls::URL_CLASSES_CHANGED),
@@ -217,6 +220,7 @@ impl Library {
             importing: AtomicBool::new(false),
             indexing,
             import_times: ImportTimes::default(),
+            colours: tracked::colours(),
         });
         // Weak: the store belongs to the library and must not keep it alive.
         let told = Arc::downgrade(&library);
@@ -232,8 +236,10 @@ impl Library {
     fn committed(&self, committed: &store::Committed) {
         let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
         let items = items.map(|change| change.id);
-        self.import_times.note(items);
+        self.import_times.note(items.clone());
+        self.colours.note(items);
         self.catalogue.note(committed);
+        self.ranks.note(committed);
         self.indexing.committed(&self.store, committed);
     }
 
@@ -287,6 +293,7 @@ impl Library {
     pub fn repair(&self) -> Result<()> {
         self.store.repair()?;
         self.catalogue.clear();
+        self.ranks.clear();
         Ok(())
     }
 

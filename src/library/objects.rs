@@ -8,6 +8,7 @@ mod facts;
 mod history;
 mod made;
 mod markers;
+mod ranks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub use made::{
     assign_file, create_scene, destroy_made, merge_scenes, set_primary, set_video_hash,
 };
 pub use markers::{MarkerEdit, create_marker, destroy_marker, edit_marker};
+pub(super) use ranks::RanksCache;
+pub use ranks::{NameRanks, NameSort};
 
 use super::View;
 use super::error::Result;

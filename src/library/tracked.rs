@@ -8,12 +8,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use roaring::RoaringBitmap;
 
+use crate::model::colour::{self, Rgb};
 use crate::model::ids::{ItemId, ServiceId};
 use crate::model::item::Item;
 use crate::store::{self, ITEMS, Read, Snapshot, Store};
 
 /// A fact with the id of its item, for every item that has it, in the order of ids.
 pub(super) type Facts<T> = Vec<(u32, T)>;
+
+/// The fact of an item. Ids without gaps are found at once.
+pub(super) fn fact_of<T: Copy>(facts: &[(u32, T)], item: u32) -> Option<T> {
+    let (first, _) = facts.first()?;
+    let most = item.checked_sub(*first)? as usize;
+    if let Some((id, fact)) = facts.get(most)
+        && *id == item
+    {
+        return Some(*fact);
+    }
+    let before = &facts[..most.min(facts.len())];
+    before.binary_search_by_key(&item, |(id, _)| *id).ok().map(|place| before[place].1)
+}
 
 /// Reads the facts of all items.
 type Load<T> = Box<dyn Fn(&Snapshot) -> store::Result<Facts<T>> + Send + Sync>;
@@ -29,7 +43,7 @@ pub(super) struct Tracked<T> {
     fact: Fact<T>,
 }
 
-impl<T: Copy> Tracked<T> {
+impl<T: Copy + PartialEq> Tracked<T> {
     /// `load` reads all facts in the order of ids, `fact` one.
     pub(super) fn new(
         load: impl Fn(&Snapshot) -> store::Result<Facts<T>> + Send + Sync + 'static,
@@ -53,9 +67,9 @@ impl<T: Copy> Tracked<T> {
         let noted =
             std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
         // Later than every change that was noted; what is noted from here on waits for its turn.
-        let fresh = store.snapshot().and_then(|snapshot| match loaded.as_ref() {
-            Some(known) if noted.is_empty() => Ok(Arc::clone(known)),
-            Some(known) => self.renewed(known, &noted, &snapshot).map(Arc::new),
+        let fresh = store.snapshot().and_then(|snapshot| match loaded.take() {
+            Some(known) if noted.is_empty() => Ok(known),
+            Some(known) => self.renewed(known, &noted, &snapshot),
             None => (self.load)(&snapshot).map(Arc::new),
         });
         match &fresh {
@@ -65,21 +79,43 @@ impl<T: Copy> Tracked<T> {
         fresh
     }
 
+    /// Looks at the changed items again. Nothing is copied unless somebody still reads.
     fn renewed(
         &self,
-        known: &[(u32, T)],
+        mut known: Arc<Facts<T>>,
         changed: &RoaringBitmap,
         snapshot: &Snapshot,
-    ) -> store::Result<Facts<T>> {
-        let kept = known.iter().filter(|(item, _)| !changed.contains(*item)).copied();
-        let mut facts: Facts<T> = kept.collect();
+    ) -> store::Result<Arc<Facts<T>>> {
+        let mut news = Vec::new();
         for item in changed {
             let fact = snapshot.item(ItemId(item))?.as_ref().and_then(&self.fact);
-            facts.extend(fact.map(|fact| (item, fact)));
+            if fact_of(&known, item) != fact {
+                news.push((item, fact));
+            }
         }
-        // Two runs in order: a stable sort merges them.
-        facts.sort_by_key(|(item, _)| *item);
-        Ok(facts)
+        if news.is_empty() {
+            return Ok(known);
+        }
+        let facts = Arc::make_mut(&mut known);
+        let (mut gone, mut come) = (RoaringBitmap::new(), Vec::new());
+        for (item, fact) in news {
+            match (facts.binary_search_by_key(&item, |(id, _)| *id), fact) {
+                (Ok(place), Some(fact)) => facts[place].1 = fact,
+                (Ok(_), None) => drop(gone.insert(item)),
+                (Err(_), Some(fact)) => come.push((item, fact)),
+                (Err(_), None) => {}
+            }
+        }
+        if !gone.is_empty() {
+            facts.retain(|(item, _)| !gone.contains(*item));
+        }
+        let is_behind = facts.last().zip(come.first()).is_none_or(|(last, first)| last.0 < first.0);
+        facts.extend(come);
+        if !is_behind {
+            // Two runs in order: a stable sort merges them.
+            facts.sort_by_key(|(item, _)| *item);
+        }
+        Ok(known)
     }
 }
 
@@ -120,4 +156,18 @@ impl ImportTimes {
         );
         tracked.get(store)
     }
+}
+
+/// The average colours of all pictures.
+pub(super) fn colours() -> Tracked<Rgb> {
+    let of = |item: &Item| colour::average(item.media.as_ref()?.blurhash.as_deref()?);
+    let load = move |snapshot: &Snapshot| {
+        let mut facts = Vec::new();
+        snapshot.scan(&ITEMS, |id, item| {
+            facts.extend(of(&item).map(|colour| (id.0, colour)));
+            Ok(())
+        })?;
+        Ok(facts)
+    };
+    Tracked::new(load, of)
 }

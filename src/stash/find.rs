@@ -3,21 +3,21 @@
 mod markers;
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 pub(super) use markers::{page_of_markers, shuffle};
 use roaring::RoaringBitmap;
 
-use super::file;
 use super::filter::{Found, Kind};
 use super::scope::{Scope, parse_id};
 use crate::graphql::{FieldError, Map};
 use crate::library::entities::EntityCard;
-use crate::library::objects::{Column, ObjectFacts};
+use crate::library::objects::{Column, Flag, NameSort, ObjectFacts};
 use crate::model::entity::EntityKind;
-use crate::model::ids::ItemId;
-use crate::model::natural::natural_order;
+use crate::model::ids::{ItemId, TagId};
+use crate::model::natural::{natural_key, natural_order};
 
 /// Objects of one page where the client names no number.
 const PER_PAGE: usize = 25;
@@ -103,8 +103,8 @@ fn random_place(id: u32, seed: u64) -> i64 {
 enum Rows {
     /// Numbers; nothing comes first.
     Numbers(Vec<(f64, u32)>),
-    /// Texts, in natural order.
-    Texts(Vec<(String, u32)>),
+    /// Texts as keys of the natural order.
+    Texts(Vec<(Vec<u8>, u32)>),
 }
 
 impl Rows {
@@ -125,7 +125,7 @@ impl Rows {
     ) -> Result<Rows, FieldError> {
         let mut rows = Vec::new();
         for id in found {
-            rows.push((key(ItemId(id))?, id));
+            rows.push((natural_key(&key(ItemId(id))?), id));
         }
         Ok(Rows::Texts(rows))
     }
@@ -171,8 +171,8 @@ pub(super) fn page_of_items(
             window.ordered_page(rows, order).into_iter().map(|(_, id)| ItemId(id)).collect()
         }
         Rows::Texts(rows) => {
-            let order = |a: &(String, u32), b: &(String, u32)| {
-                turned(natural_order(&a.0, &b.0)).then_with(|| tie(a.1, b.1))
+            let order = |a: &(Vec<u8>, u32), b: &(Vec<u8>, u32)| {
+                turned(a.0.cmp(&b.0)).then_with(|| tie(a.1, b.1))
             };
             window.ordered_page(rows, order).into_iter().map(|(_, id)| ItemId(id)).collect()
         }
@@ -236,15 +236,44 @@ fn rows_of(
         {
             Rows::numbers(found, |_| Ok(None))
         }
-        "title" => Rows::texts(found, |id| name_and_path(scope, id, true)),
-        "path" => Rows::texts(found, |id| name_and_path(scope, id, false)),
-        "studio" if is_scene => Rows::texts(found, |id| {
-            let head = super::object::Head::load(scope, id)?;
-            let studio = head.map(|head| head.studio()).transpose()?.flatten();
-            Ok(studio.map_or(String::new(), |card| card.entity.name.clone()))
-        }),
+        "title" | "path" => {
+            let by = if sort == "title" { NameSort::Title } else { NameSort::Path };
+            let ranks = view.name_ranks(by)?;
+            Rows::numbers(found, |id| Ok(Some(f64::from(ranks.rank(id)))))
+        }
+        "studio" if is_scene => by_studio(scope, found),
         _ => rows_of_facts(scope, is_scene, sort, found),
     }
+}
+
+/// The names of studios: of each scene the one that a person chose, else the one of the lowest id.
+fn by_studio(scope: &Rc<Scope>, found: &RoaringBitmap) -> Result<Rows, FieldError> {
+    let catalogue = scope.view.catalogue(&scope.entities)?;
+    let stateful = scope.view.flagged(Flag::HasObjectState)?;
+    let mut names: HashMap<TagId, Vec<u8>> = HashMap::new();
+    let mut rows = Vec::new();
+    for id in found {
+        let mut studios = scope.view.item_entities(&scope.entities, ItemId(id))?;
+        studios.retain(|tag| catalogue.has(EntityKind::Studio, *tag));
+        let chosen = match stateful.contains(id) && studios.len() > 1 {
+            true => scope.view.item(ItemId(id))?.and_then(|item| item.object?.studio),
+            false => None,
+        };
+        let studio = chosen.filter(|chosen| studios.contains(chosen)).or(studios.first().copied());
+        let name = match studio {
+            None => Vec::new(),
+            Some(studio) => match names.get(&studio) {
+                Some(name) => name.clone(),
+                None => {
+                    let card = scope.card(studio)?;
+                    let name = card.map_or(Vec::new(), |card| natural_key(&card.entity.name));
+                    names.entry(studio).or_insert(name).clone()
+                }
+            },
+        };
+        rows.push((name, id));
+    }
+    Ok(Rows::Texts(rows))
 }
 
 /// The keys that are facts.
@@ -290,20 +319,6 @@ fn counts(scope: &Rc<Scope>, kind: EntityKind, found: &RoaringBitmap) -> Result<
         }
         Ok(Some(f64::from(count)))
     })
-}
-
-/// The title, else the file's name, then its folder; or the whole path.
-fn name_and_path(scope: &Rc<Scope>, id: ItemId, titled: bool) -> Result<String, FieldError> {
-    let Some(item) = scope.view.item(id)? else { return Ok(String::new()) };
-    let item = Arc::new(item);
-    let path = scope.view.object_files(id, &item)?.into_iter().next().map(|file| file.path);
-    let path = path.unwrap_or_default();
-    if !titled {
-        return Ok(file::text(&path));
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let title = item.note("title").map_or(name, str::to_owned);
-    Ok(format!("{title}\0{}", file::text(path.parent().unwrap_or(&path))))
 }
 
 /// One page of some entities, in the order that a window asks for.

@@ -74,6 +74,12 @@ impl Catalogue {
         &self.kinds[kind as usize]
     }
 
+    /// Whether the entity exists and is of the kind.
+    #[must_use]
+    pub fn has(&self, kind: EntityKind, id: TagId) -> bool {
+        self.present[kind as usize].contains(id.0)
+    }
+
     /// The entities of a kind that a person recorded, in no order.
     pub fn recorded(&self, kind: EntityKind) -> impl Iterator<Item = &EntityCard> {
         self.recorded.values().filter(move |card| card.kind == kind)

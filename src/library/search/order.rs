@@ -12,7 +12,7 @@ use roaring::RoaringBitmap;
 use super::system::framerate;
 use super::{Search, random, scope};
 use crate::library::error::Result;
-use crate::library::tracked::Facts;
+use crate::library::tracked::{self, Facts};
 use crate::model::colour::{self, ColourSort};
 use crate::model::ids::ItemId;
 use crate::model::item::Item;
@@ -54,10 +54,7 @@ impl ImportTimes<'_> {
     pub(super) fn of(&self, item: ItemId) -> store::Result<Option<i64>> {
         match self {
             ImportTimes::Combined(column) => Ok(column.value(item)),
-            ImportTimes::Domain(facts) => {
-                let place = facts.binary_search_by_key(&item.0, |(id, _)| *id).ok();
-                Ok(place.map(|place| facts[place].1))
-            }
+            ImportTimes::Domain(facts) => Ok(tracked::fact_of(facts, item.0)),
             ImportTimes::Records(search) => {
                 let record = search.view.snapshot.item(item)?;
                 Ok(record.and_then(|record| search.imported_ms(&record)))
@@ -277,12 +274,10 @@ impl Search<'_> {
         sort: ColourSort,
         arrange: Arrange,
     ) -> Result<Vec<ItemId>> {
-        let mut keys = Vec::new();
-        for id in found {
-            let media = self.view.snapshot.item(ItemId(id))?.and_then(|item| item.media);
-            let blurhash = media.and_then(|media| media.blurhash);
-            keys.push((colour::key(blurhash.as_deref().and_then(colour::average), sort), id));
-        }
+        let library = self.view.library();
+        let colours = library.colours.get(&library.store)?;
+        let key = |id| (colour::key(tracked::fact_of(&colours, id), sort), id);
+        let keys = found.iter().map(key).collect();
         let order = |left: &(colour::ColourKey, u32), right: &(colour::ColourKey, u32)| {
             left.0.order(&right.0, arrange.ascending).then(left.1.cmp(&right.1))
         };
@@ -304,19 +299,36 @@ impl Arrange {
         found: &RoaringBitmap,
         key: impl Fn(ItemId) -> store::Result<Option<K>>,
     ) -> Result<Vec<ItemId>> {
-        let mut keys = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
-        let mut last = Vec::new();
-        for id in found {
-            match key(ItemId(id))? {
-                Some(key) => keys.push((key, id)),
-                None => last.push(ItemId(id)),
-            }
-        }
         let order = |left: &(K, u32), right: &(K, u32)| {
             let by_key = left.0.cmp(&right.0);
             let by_key = if self.ascending { by_key } else { by_key.reverse() };
             by_key.then(left.1.cmp(&right.1))
         };
+        // Of a few among many only those are kept that may be of them.
+        let all = usize::try_from(found.len()).unwrap_or(usize::MAX);
+        let room = self.most.saturating_mul(4).saturating_add(256).min(all);
+        let mut keys: Vec<(K, u32)> = Vec::with_capacity(room);
+        let mut is_cut = false;
+        let mut last = Vec::new();
+        for id in found {
+            let Some(key) = key(ItemId(id))? else {
+                if last.len() < self.most {
+                    last.push(ItemId(id));
+                }
+                continue;
+            };
+            let row = (key, id);
+            if is_cut && order(&row, &keys[self.most]).is_gt() {
+                continue;
+            }
+            keys.push(row);
+            if keys.len() == room && room < all {
+                // The one at `most` is behind all that are wanted: whatever is behind it is not.
+                keys.select_nth_unstable_by(self.most, order);
+                keys.truncate(self.most + 1);
+                is_cut = true;
+            }
+        }
         let mut ordered = self.first(keys, order);
         ordered.extend(last.into_iter().take(self.most - ordered.len()));
         Ok(ordered)
