@@ -22,7 +22,7 @@ use crate::store::{self, PLACE_BY_PATH, PLACES, PLACES_BY_FOLDER, PLACES_BY_ITEM
 
 /// Counter of place ids.
 const NEXT_PLACE: &str = "next_place";
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 17;
 /// How much of a file its type is guessed by.
 const HEAD_BYTES: u64 = 256;
 

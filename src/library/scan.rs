@@ -27,7 +27,7 @@ use super::folders::{Acceptance, LibraryFolder};
 use super::jobs::JobContext;
 use super::places::{self, bytes_of, path_of};
 use super::{Library, View};
-use crate::media::{Examined, Refusal, ThumbnailOptions};
+use crate::media::{Examined, Refusal, ThumbnailOptions, beside};
 use crate::model::ids::{FolderId, ItemId, PlaceId};
 use crate::model::place::PlaceKind;
 use crate::store::{FOLDER_BY_PATH, FOLDERS, PLACES, PLACES_BY_FOLDER, Read as _, SetKey};
@@ -88,6 +88,7 @@ impl Library {
             report: ScanReport::default(),
             done: 0,
             total: 0,
+            examined: Vec::new(),
             gone: Vec::new(),
             gone_folders: Vec::new(),
         };
@@ -142,6 +143,9 @@ struct Task {
     known: Option<PlaceId>,
 }
 
+/// A file that was looked at; `None` where the scan was cancelled before.
+type Looked = (Task, Option<Result<Examined, Refusal>>);
+
 struct Scan<'a> {
     library: &'a Arc<Library>,
     request: &'a ScanRequest,
@@ -149,6 +153,8 @@ struct Scan<'a> {
     report: ScanReport,
     done: usize,
     total: usize,
+    /// Looked at and not yet written.
+    examined: Vec<Looked>,
     /// Places whose files were not met.
     gone: Vec<(PlaceId, Vec<u8>)>,
     /// Folders that were not met.
@@ -165,7 +171,7 @@ impl Scan<'_> {
         let mut tasks = Vec::new();
         for found in found.folders {
             if self.context.is_cancelled() {
-                return Ok(());
+                break;
             }
             self.compare_folder(folder, found, &members, &mut tasks)?;
             while tasks.len() >= BATCH {
@@ -173,7 +179,9 @@ impl Scan<'_> {
                 self.take(folder, std::mem::replace(&mut tasks, rest))?;
             }
         }
-        self.take(folder, tasks)
+        self.take(folder, tasks)?;
+        let last = std::mem::take(&mut self.examined);
+        self.write_down(folder, last)
     }
 
     /// Sorts the files of one folder: unchanged ones are done, the others become tasks.
@@ -245,15 +253,27 @@ impl Scan<'_> {
         })
     }
 
-    /// Examines files with several threads and writes what was found.
+    /// Has files examined by several threads, and meanwhile writes what was found of those before.
     fn take(&mut self, folder: &LibraryFolder, tasks: Vec<Task>) -> Result<()> {
         if tasks.is_empty() || self.context.is_cancelled() {
             return Ok(());
         }
-        let examined = examine_all(self.library, self.context, &tasks);
-        let count = tasks.len();
+        let before = std::mem::take(&mut self.examined);
+        let (library, context) = (self.library, self.context);
+        let examine = || examine_all(library, context, &tasks);
+        let (examined, written) = beside(examine, || self.write_down(folder, before));
+        self.examined = tasks.into_iter().zip(examined).collect();
+        written
+    }
+
+    /// Writes what was found of examined files, in one transaction.
+    fn write_down(&mut self, folder: &LibraryFolder, examined: Vec<Looked>) -> Result<()> {
+        if examined.is_empty() {
+            return Ok(());
+        }
+        let count = examined.len();
         let mut seen = Vec::new();
-        for (task, examined) in tasks.into_iter().zip(examined) {
+        for (task, examined) in examined {
             match examined {
                 Some(Ok(examined)) => seen.push(self.seen(folder, task, examined)?),
                 Some(Err(refusal)) => {

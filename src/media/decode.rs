@@ -14,6 +14,8 @@ use crate::model::filetype::FileType;
 pub struct Still {
     pub picture: Picture,
     pub facts: Facts,
+    /// The hash of the pixels, where it was made while they were decoded.
+    pub pixel_hash: Option<[u8; 32]>,
 }
 
 /// Decodes a still (or the first frame) of that type: turned upright, converted to sRGB, without an
@@ -22,8 +24,13 @@ pub struct Still {
 #[must_use]
 pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
     let facts = metadata::facts(bytes, kind);
+    let mut pixel_hash = None;
     let picture = match kind {
-        FileType::JPEG => jpeg_picture(bytes, &facts)?,
+        FileType::JPEG => {
+            let (picture, hash) = jpeg_picture(bytes, &facts)?;
+            pixel_hash = hash;
+            picture
+        }
         FileType::PNG | FileType::APNG => png_picture(bytes, &facts)?,
         // The reference's decoder tells nothing of a profile.
         FileType::PSD => raw_picture(bytes, kind)?,
@@ -39,7 +46,7 @@ pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
         }
         _ => picture,
     };
-    Some(Still { picture: turned.without_useless_alpha(), facts })
+    Some(Still { picture: turned.without_useless_alpha(), facts, pixel_hash })
 }
 
 /// Frame number `index` of a GIF or APNG, drawn over the frames before it. It keeps its alpha
@@ -77,15 +84,19 @@ fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
     }
 }
 
-fn jpeg_picture(bytes: &[u8], facts: &Facts) -> Option<Picture> {
+/// The pixels of a JPEG, and their hash where neither a profile nor a rotation changes them.
+fn jpeg_picture(bytes: &[u8], facts: &Facts) -> Option<(Picture, Option<[u8; 32]>)> {
     let profile = facts.icc_profile.as_deref();
-    match jpeg::decode(bytes).ok()? {
-        jpeg::Decoded::Grey(picture) => Some(picture),
-        jpeg::Decoded::Colour(picture) => Some(colour::to_srgb(picture, profile)),
+    let is_final = profile.is_none() && facts.orientation <= 1;
+    let (decoded, hash) = jpeg::decode(bytes, is_final).ok()?;
+    let picture = match decoded {
+        jpeg::Decoded::Grey(picture) => picture,
+        jpeg::Decoded::Colour(picture) => colour::to_srgb(picture, profile),
         jpeg::Decoded::Cmyk { width, height, inks } => {
-            colour::cmyk_to_srgb(width, height, &inks, profile)
+            colour::cmyk_to_srgb(width, height, &inks, profile)?
         }
-    }
+    };
+    Some((picture, hash))
 }
 
 fn png_picture(bytes: &[u8], facts: &Facts) -> Option<Picture> {

@@ -80,7 +80,7 @@ pub(super) fn still_of(bytes: &[u8], kind: FileType) -> Option<Still> {
     if matches!(kind, FileType::KRITA | FileType::ORA) {
         let mut archive = Archive::of_bytes(bytes.to_vec())?;
         let picture = archive.picture("mergedimage.png")?;
-        return Some(Still { picture, facts: Facts::default() });
+        return Some(Still { picture, facts: Facts::default(), pixel_hash: None });
     }
     decode::still(bytes, kind)
 }
@@ -194,20 +194,23 @@ impl File<'_> {
     }
 
     fn hash_and_shrink(&mut self, still: Still) -> Picture {
-        let Still { picture, facts } = still;
+        let Still { picture, facts, pixel_hash } = still;
         self.found.size = Some((picture.width, picture.height));
         self.found.facts = facts;
         self.found.is_transparent = picture.channels == 4;
         if self.kind.has_perceptual_hash() {
-            let (pixel_hash, perceptual_hash) = beside(
-                || picture.pixel_hash(),
-                || {
-                    self.shrink(&picture);
-                    hashes::perceptual_hash(&picture)
-                },
-            );
-            self.found.pixel_hash = Some(pixel_hash);
-            self.found.perceptual_hash = perceptual_hash;
+            // The hash of the pixels takes as long as the rest, unless it is there already.
+            let is_hashed = pixel_hash.is_some();
+            let there = || match is_hashed {
+                true => (None, Some(hashes::perceptual_hash(&picture))),
+                false => (Some(picture.pixel_hash()), None),
+            };
+            let ((late_hash, early), late) = beside(there, || {
+                self.shrink(&picture);
+                (!is_hashed).then(|| hashes::perceptual_hash(&picture))
+            });
+            self.found.pixel_hash = pixel_hash.or(late_hash);
+            self.found.perceptual_hash = early.or(late).flatten();
         } else {
             self.shrink(&picture);
         }

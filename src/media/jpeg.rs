@@ -10,8 +10,10 @@ use std::ffi::{c_int, c_ulong};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
+use std::sync::mpsc::channel;
 
 use mozjpeg_sys as sys;
+use sha2::{Digest, Sha256};
 
 use super::picture::{PIXELS_MAX, Picture};
 
@@ -22,6 +24,8 @@ pub struct Malformed(pub i32);
 
 /// Number given where our own limits refuse, not the library.
 const BEYOND_LIMITS: i32 = -1;
+/// Rows that are hashed together.
+const STRIP_ROWS: usize = 32;
 /// Corrupt files can make the library warn for ever, each time over a whole scan.
 const SCANS_MAX: i32 = 500;
 
@@ -109,13 +113,18 @@ impl Drop for Decompressor {
 }
 
 /// Decodes a whole JPEG. What is missing at the end of a truncated file is grey, as in the original.
-pub fn decode(bytes: &[u8]) -> Result<Decoded, Malformed> {
+/// With `hashes` the pixels are hashed on another thread as they come; the hash is of RGB only.
+pub fn decode(bytes: &[u8], hashes: bool) -> Result<(Decoded, Option<[u8; 32]>), Malformed> {
     let mut decompressor = Decompressor::new();
-    caught(|| run_decode(&mut decompressor.codec, bytes))
+    caught(|| run_decode(&mut decompressor.codec, bytes, hashes))
 }
 
 #[expect(unsafe_code, reason = "calls into libjpeg")]
-fn run_decode(codec: &mut sys::jpeg_decompress_struct, bytes: &[u8]) -> Result<Decoded, Malformed> {
+fn run_decode(
+    codec: &mut sys::jpeg_decompress_struct,
+    bytes: &[u8],
+    hashes: bool,
+) -> Result<(Decoded, Option<[u8; 32]>), Malformed> {
     // SAFETY: `bytes` outlives every use of the codec, which only reads it.
     unsafe {
         sys::jpeg_mem_src(codec, bytes.as_ptr(), bytes.len() as c_ulong);
@@ -141,20 +150,54 @@ fn run_decode(codec: &mut sys::jpeg_decompress_struct, bytes: &[u8]) -> Result<D
         usize::try_from(codec.output_components).map_err(|_| Malformed(BEYOND_LIMITS))?;
     let stride = width as usize * channels;
     let mut pixels = vec![0_u8; stride * height as usize];
-    for row in pixels.chunks_exact_mut(stride) {
-        let mut line = row.as_mut_ptr();
-        // SAFETY: `line` points to one whole line of output, and one line is asked for.
-        if unsafe { sys::jpeg_read_scanlines(codec, &mut line, 1) } != 1 {
-            break;
-        }
-    }
+    let strips = pixels.chunks_mut(stride * STRIP_ROWS);
+    let hash = if hashes && channels == 3 {
+        hash_strips(strips.map(|strip| {
+            read_rows(codec, strip, stride);
+            &*strip
+        }))
+    } else {
+        strips.for_each(|strip| read_rows(codec, strip, stride));
+        None
+    };
     let decoded = match channels {
         1 => Picture::from_grey(width, height, &pixels).map(Decoded::Grey),
         3 => Picture::new(width, height, 3, pixels).map(Decoded::Colour),
         4 if cmyk => Some(Decoded::Cmyk { width, height, inks: pixels }),
         _ => None,
     };
-    decoded.ok_or(Malformed(BEYOND_LIMITS))
+    decoded.map(|decoded| (decoded, hash)).ok_or(Malformed(BEYOND_LIMITS))
+}
+
+/// Reads as many rows as fit. Rows that the library does not give stay as they are.
+#[expect(unsafe_code, reason = "a call into libjpeg")]
+fn read_rows(codec: &mut sys::jpeg_decompress_struct, rows: &mut [u8], stride: usize) {
+    for row in rows.chunks_exact_mut(stride) {
+        let mut line = row.as_mut_ptr();
+        // SAFETY: `line` points to one whole line of output, and one line is asked for.
+        if unsafe { sys::jpeg_read_scanlines(codec, &mut line, 1) } != 1 {
+            break;
+        }
+    }
+}
+
+/// The SHA-256 of strips, taken on another thread while the next ones are made. `None` where there
+/// is no thread to be had.
+fn hash_strips<'a>(strips: impl Iterator<Item = &'a [u8]>) -> Option<[u8; 32]> {
+    let (made, to_hash) = channel::<&[u8]>();
+    std::thread::scope(|scope| {
+        let hash = move || {
+            let hasher = to_hash.into_iter().fold(Sha256::new(), Digest::chain_update);
+            hasher.finalize().into()
+        };
+        let hashing = std::thread::Builder::new().spawn_scoped(scope, hash).ok();
+        for strip in strips {
+            // Nobody takes it where there is no thread.
+            let _unhashed = made.send(strip);
+        }
+        drop(made);
+        hashing?.join().ok()
+    })
 }
 
 struct Compressor {
