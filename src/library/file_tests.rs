@@ -227,6 +227,22 @@ fn an_import_that_stopped_between_blob_and_transaction_can_be_repeated() {
 }
 
 #[test]
+fn bytes_kept_before_they_were_examined_go_or_get_the_right_name() {
+    let scratch = Scratch::new();
+    let kept = || -> Vec<PathBuf> {
+        let listed = (0..=u8::MAX).flat_map(|byte| scratch.library.blobs.list(byte).unwrap());
+        listed.filter(|blob| !blob.is_thumbnail).map(|blob| blob.path).collect()
+    };
+    // They begin like a JPEG, which is all that is known while the disk is already at work.
+    assert_eq!(scratch.import_bytes(b"\xFF\xD8 and no picture").status, FileStatus::Failed);
+    assert_eq!(kept(), Vec::<PathBuf>::new());
+    // It begins like any archive.
+    let outcome = scratch.import("o09.docx");
+    assert_eq!(outcome.status, FileStatus::New);
+    assert_eq!(kept(), [scratch.content(outcome.item.unwrap()).unwrap().path]);
+}
+
+#[test]
 fn leftovers_in_the_temporary_folder_go_when_the_library_opens() {
     let scratch = Scratch::new();
     let left = scratch.upload(b"half an upload");
