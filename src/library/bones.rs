@@ -40,27 +40,32 @@ impl View {
     pub fn bones(&self, search: &SearchRequest) -> Result<Bones> {
         let files = self.found_in(search, &search.domains)?;
         let inbox = self.snapshot.set(SetKey::Flag(Flag::Inbox))?;
-        let deleted_from: Vec<ServiceId> = search
-            .domains
-            .current
-            .iter()
-            .copied()
-            .filter(|domain| self.services().kind(*domain).is_some_and(records_deletions))
-            .collect();
-        let deleted_files = if deleted_from.is_empty() {
-            None
-        } else {
-            let domains = FileDomains { current: Vec::new(), deleted: deleted_from };
-            Some(self.found_in(search, &domains)?)
+        let examined = &files & self.snapshot.set(SetKey::Flag(Flag::HasMedia))?;
+        // Only of one domain it is told what was deleted from it, and when it began.
+        let domain = match search.domains.current.as_slice() {
+            [domain] if search.domains.deleted.is_empty() => Some(*domain)
+                .filter(|domain| self.services().kind(*domain).is_some_and(records_deletions)),
+            _ => None,
+        };
+        let deleted_files = match domain {
+            Some(domain) => {
+                let domains = FileDomains { current: Vec::new(), deleted: vec![domain] };
+                Some(self.found_in(search, &domains)?)
+            }
+            None => None,
+        };
+        let earliest_import_ms = match (domain, &deleted_files) {
+            (Some(domain), Some(deleted)) => self.earliest_import_ms(&files, deleted, domain)?,
+            _ => None,
         };
         // What was looked at before it was deleted was looked at all the same.
         let viewed = &files | deleted_files.as_ref().unwrap_or(&RoaringBitmap::new());
         let deleted = deleted_files.as_ref().map(|files| self.amount(files)).transpose()?;
         Ok(Bones {
-            inbox: self.amount(&(&files & &inbox))?,
-            archive: self.amount(&(&files - &inbox))?,
+            inbox: self.amount(&(&examined & &inbox))?,
+            archive: self.amount(&(&examined - &inbox))?,
             deleted,
-            earliest_import_ms: self.earliest_import_ms(&files, &search.domains)?,
+            earliest_import_ms,
             media_views: (
                 self.sum(&viewed, Column::MediaViews)?,
                 self.sum(&viewed, Column::MediaViewtimeMs)?,
@@ -94,20 +99,26 @@ impl View {
     fn earliest_import_ms(
         &self,
         files: &RoaringBitmap,
-        domains: &FileDomains,
+        deleted: &RoaringBitmap,
+        domain: ServiceId,
     ) -> Result<Option<i64>> {
-        let [domain] = domains.current.as_slice() else { return Ok(None) };
-        if *domain == builtin::COMBINED_LOCAL {
-            let values = self.library.store.column(Column::ImportedMs)?;
-            return Ok(files.iter().filter_map(|file| values.value(ItemId(file))).min());
-        }
         let mut earliest = None;
-        for file in files {
+        if domain == builtin::COMBINED_LOCAL {
+            let values = self.library.store.column(Column::ImportedMs)?;
+            earliest = files.iter().filter_map(|file| values.value(ItemId(file))).min();
+        } else {
+            for file in files {
+                let item = self.item(ItemId(file))?;
+                let imported_ms = item.and_then(|item| item.membership(domain)?.imported_ms);
+                earliest = [earliest, imported_ms].into_iter().flatten().min();
+            }
+        }
+        for file in deleted {
             let item = self.item(ItemId(file))?;
-            let imported_ms = item.and_then(|item| item.membership(*domain)?.imported_ms);
+            let imported_ms = item.and_then(|item| item.deletion(domain)?.imported_ms);
             earliest = [earliest, imported_ms].into_iter().flatten().min();
         }
-        Ok(earliest)
+        Ok(earliest.filter(|earliest_ms| *earliest_ms > 0))
     }
 }
 
@@ -125,7 +136,7 @@ fn records_deletions(kind: ServiceKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::library::testing::TestLibrary;
+    use crate::library::testing::{TestLibrary, blank_media};
     use crate::model::item::{CanvasViews, Deletion, Membership};
     use crate::model::query::Sort;
 
@@ -135,6 +146,7 @@ mod tests {
         let member = |service, ms| Membership { service, imported_ms: Some(ms) };
         for byte in 1..=3 {
             library.item(byte, move |item| {
+                item.media = Some(blank_media());
                 item.domains.push(member(builtin::COMBINED_LOCAL, 10 * i64::from(byte)));
                 item.inbox = byte == 1;
                 item.set_views(CanvasViews {
@@ -145,7 +157,7 @@ mod tests {
                 });
             });
         }
-        let deletion = |service| Deletion { service, deleted_ms: None, imported_ms: None };
+        let deletion = |service| Deletion { service, deleted_ms: None, imported_ms: Some(4) };
         library.item(4, move |item| item.deletions.push(deletion(builtin::COMBINED_LOCAL)));
         let search = |domain| SearchRequest {
             terms: Vec::new(),
@@ -161,7 +173,7 @@ mod tests {
         let bones = view.bones(&search(builtin::COMBINED_LOCAL)).unwrap();
         assert_eq!((bones.inbox.files, bones.archive.files), (1, 2));
         assert_eq!(bones.deleted.map(|amount| amount.files), Some(1));
-        assert_eq!((bones.earliest_import_ms, bones.media_views), (Some(10), (6, 1500)));
+        assert_eq!((bones.earliest_import_ms, bones.media_views), (Some(4), (6, 1500)));
         assert_eq!(view.bones(&search(builtin::TRASH)).unwrap(), Bones::default());
     }
 }

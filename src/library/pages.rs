@@ -153,10 +153,24 @@ impl Page {
         Some(self).filter(fits).or_else(|| self.pages.iter().find_map(|page| page.find_page(fits)))
     }
 
-    /// The innermost page of pages that is shown: where pages open that nobody placed.
-    fn shown_notebook(&mut self) -> &mut Page {
-        let below = self.pages.get(self.current).is_some_and(|page| page.kind == PageKind::PAGES);
-        if below { self.pages[self.current].shown_notebook() } else { self }
+    /// Opens a page that nobody placed: in the innermost page of pages that is shown. Below the top
+    /// it is shown there at once, whether that was asked for or not.
+    fn open(&mut self, page: Page, is_top: bool) {
+        match self.pages.get_mut(self.current) {
+            Some(below) if below.kind == PageKind::PAGES => below.open(page, false),
+            _ => {
+                self.pages.push(page);
+                if !is_top {
+                    self.current = self.pages.len() - 1;
+                }
+            }
+        }
+    }
+
+    /// The page that is shown, if it is no page of pages.
+    fn shown(&self) -> Option<&Page> {
+        let page = self.pages.get(self.current)?;
+        if page.kind == PageKind::PAGES { page.shown() } else { Some(page) }
     }
 
     /// Calls `visit` with this page and all below it.
@@ -328,7 +342,9 @@ impl Library {
                     && page.import_domains == domains
                     && name.as_ref().is_none_or(|name| page.name == *name)
             };
-            let known = by_key.or_else(|| top.find_page(&fits)).map(|page| page.key.clone());
+            let shown = || top.shown().filter(fits);
+            let known = by_key.or_else(shown).or_else(|| top.find_page(&fits));
+            let known = known.map(|page| page.key.clone());
             let key = match known {
                 Some(key) => key,
                 None => {
@@ -336,7 +352,7 @@ impl Library {
                     let mut page = Page::new(PageKind::URLS, name, entry.created_ms)?;
                     page.import_domains.clone_from(&domains);
                     let key = page.key.clone();
-                    top.shown_notebook().pages.push(page);
+                    top.open(page, true);
                     key
                 }
             };
@@ -411,5 +427,9 @@ mod tests {
         let top = library.pages().unwrap();
         let notebook = top.find(&notebook.key).cloned().unwrap();
         assert!(notebook.find(&below).is_some(), "new pages open in the notebook that is shown");
+        let other = queue(Some("coaches"), vec![], "https://a.example/5");
+        let top = library.pages().unwrap();
+        let notebook = top.find(&notebook.key).cloned().unwrap();
+        assert_eq!(notebook.pages[notebook.current].key, other, "and are shown in it");
     }
 }

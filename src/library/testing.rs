@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Library, Settings};
+use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
 use crate::model::ids::ItemId;
 use crate::model::item::Item;
+use crate::model::media::MediaInfo;
 use crate::store;
 
 /// An open, empty library.
@@ -51,6 +53,39 @@ impl TestLibrary {
     pub(crate) fn check(&self) {
         let report = store::check(&self.library.view().unwrap().snapshot).unwrap();
         assert!(report.faults.is_empty(), "{:?}", report.faults);
+    }
+}
+
+/// Facts of a file about which nothing is known but that it was examined.
+pub(crate) fn blank_media() -> MediaInfo {
+    MediaInfo {
+        filetype: FileType(1),
+        size_bytes: 0,
+        md5: [0; 16],
+        sha1: [0; 20],
+        sha512: [0; 64],
+        oshash: None,
+        width: None,
+        height: None,
+        duration_ms: None,
+        num_frames: None,
+        num_words: None,
+        has_audio: false,
+        has_transparency: false,
+        has_exif: false,
+        has_xmp: false,
+        has_iptc: false,
+        has_icc_profile: false,
+        has_human_readable_embedded_metadata: false,
+        has_software_source: false,
+        blurhash: None,
+        pixel_hash: None,
+        perceptual_hash: None,
+        format: String::new(),
+        video_codec: String::new(),
+        audio_codec: String::new(),
+        frame_rate: 0.0,
+        bit_rate: 0,
     }
 }
 

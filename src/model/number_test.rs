@@ -38,7 +38,8 @@ pub enum NumberRule {
     Views,
     /// Numbers of file relationships: missing is 0; about is strictly between 80 % and 120 %.
     Relationships,
-    /// Subtags read as numbers: about is strictly between the whole parts of 85 % and 115 %.
+    /// Subtags read as numbers: about is strictly between the whole parts of 85 % and 115 %; but
+    /// of an item with several numbers, one may be above the one and another below the other.
     TagNumber,
     /// Inc/dec ratings: missing is 0; about is strictly between 80 % and 120 %, and never more
     /// than 1 away.
@@ -124,6 +125,13 @@ impl NumberTest {
             NumberOp::Greater => above(value),
             NumberOp::About => self.about(),
         })
+    }
+
+    /// The whole parts of 85 % and 115 % of the value.
+    #[must_use]
+    pub fn about_bounds(&self) -> (i64, i64) {
+        let real = self.value as f64;
+        ((real * 0.85) as i64, (real * 1.15) as i64)
     }
 
     fn about(&self) -> (i64, i64) {

@@ -1,8 +1,8 @@
 //! Searches as data: the tree that both dialects compile to and the library answers.
 
 use super::ids::ServiceId;
-use super::number_test::NumberOp;
-use super::predicate::{Quantity, RatioOp, SystemPredicate, TimeKind};
+use super::number_test::{NumberOp, NumberTest};
+use super::predicate::{Flag, Quantity, RatioOp, SystemPredicate, TimeKind};
 use super::tag::Tag;
 use super::tag_pattern::TagPattern;
 
@@ -161,7 +161,8 @@ impl Sort {
 }
 
 /// Drops what a later predicate of the same terms replaces: a search has one smallest and one
-/// greatest size, number of pixels and ratio, and one earliest and latest moment of each kind.
+/// greatest size, number of pixels, tag as number and ratio, one earliest and latest moment of each
+/// kind, one answer for each flag, and one question each about looks and the best of a group.
 /// The last given wins, as `> 5 kB` and then `> 100 B` comes down to the latter.
 pub fn keep_last_bounds(terms: &mut Vec<Term>) {
     let mut taken: Vec<Bound> = Vec::new();
@@ -171,6 +172,7 @@ pub fn keep_last_bounds(terms: &mut Vec<Term>) {
         let bounds = match &mut terms[index] {
             Term::System(predicate) => {
                 open_replaced_times(predicate, &taken);
+                open_replaced_number(predicate, &taken);
                 bounds_of(predicate)
             }
             Term::Tag(_) | Term::Pattern(_) | Term::Not(_) | Term::Or(_) | Term::And(_) => continue,
@@ -186,8 +188,13 @@ pub fn keep_last_bounds(terms: &mut Vec<Term>) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bound {
     Quantity(Quantity, Side),
+    TagNumber(Side),
     Ratio(Side),
     Time(TimeKind, Side),
+    Flag(Flag),
+    BestOfGroup,
+    SimilarFiles,
+    SimilarData,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -203,16 +210,14 @@ fn bounds_of(predicate: &SystemPredicate) -> Vec<Bound> {
         SystemPredicate::Number {
             quantity: quantity @ (Quantity::Size | Quantity::Pixels),
             test,
-        } => {
-            let sides: &[Side] = match test.op {
-                NumberOp::Less | NumberOp::LessOrEqual => &[Side::High],
-                NumberOp::Greater | NumberOp::GreaterOrEqual => &[Side::Low],
-                NumberOp::Equal => &[Side::Exactly],
-                NumberOp::NotEqual => &[Side::Not],
-                NumberOp::About => &[Side::Low, Side::High],
-            };
-            sides.iter().map(|side| Bound::Quantity(*quantity, *side)).collect()
+        } => sides(test).iter().map(|side| Bound::Quantity(*quantity, *side)).collect(),
+        SystemPredicate::TagNumber { test, .. } => {
+            sides(test).iter().map(|side| Bound::TagNumber(*side)).collect()
         }
+        SystemPredicate::Flag { flag, .. } => vec![Bound::Flag(*flag)],
+        SystemPredicate::BestOfGroup(_) => vec![Bound::BestOfGroup],
+        SystemPredicate::SimilarFiles { .. } => vec![Bound::SimilarFiles],
+        SystemPredicate::SimilarData { .. } => vec![Bound::SimilarData],
         SystemPredicate::Ratio(test) => {
             let sides: &[Side] = match test.op {
                 RatioOp::WiderThan => &[Side::Low],
@@ -234,6 +239,35 @@ fn bounds_of(predicate: &SystemPredicate) -> Vec<Bound> {
     }
 }
 
+fn sides(test: &NumberTest) -> &'static [Side] {
+    match test.op {
+        NumberOp::Less | NumberOp::LessOrEqual => &[Side::High],
+        NumberOp::Greater | NumberOp::GreaterOrEqual => &[Side::Low],
+        NumberOp::Equal => &[Side::Exactly],
+        NumberOp::NotEqual => &[Side::Not],
+        NumberOp::About => &[Side::Low, Side::High],
+    }
+}
+
+/// Of a number that is about so much, a later predicate may replace one end only.
+fn open_replaced_number(predicate: &mut SystemPredicate, taken: &[Bound]) {
+    let [low, high] = match bounds_of(predicate).as_slice() {
+        [low, high] => [taken.contains(low), taken.contains(high)],
+        _ => return,
+    };
+    let (SystemPredicate::Number { test, .. } | SystemPredicate::TagNumber { test, .. }) =
+        predicate
+    else {
+        return;
+    };
+    let (least, greatest) = test.about_bounds();
+    match (low, high) {
+        (true, false) => *test = NumberTest::new(test.rule, NumberOp::Less, greatest),
+        (false, true) => *test = NumberTest::new(test.rule, NumberOp::Greater, least),
+        (true, true) | (false, false) => {}
+    }
+}
+
 /// Of a span of time, a later predicate may replace one end only.
 fn open_replaced_times(predicate: &mut SystemPredicate, taken: &[Bound]) {
     let SystemPredicate::Time { kind, test } = predicate else { return };
@@ -252,7 +286,7 @@ fn open_replaced_times(predicate: &mut SystemPredicate, taken: &[Bound]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::number_test::{NumberRule, NumberTest};
+    use crate::model::number_test::NumberRule;
     use crate::model::time_test::TimeTest;
 
     fn size(op: NumberOp, value: i64) -> Term {
@@ -287,7 +321,8 @@ mod tests {
         check(vec![size(Greater, 5000), size(Greater, 100)], &[size(Greater, 100)]);
         let both = [size(Greater, 5), size(Less, 100)];
         check(both.to_vec(), &both);
-        check(vec![size(About, 5), size(Less, 9)], &[size(About, 5), size(Less, 9)]);
+        check(vec![size(About, 100), size(Less, 900)], &[size(Greater, 85), size(Less, 900)]);
+        check(vec![size(About, 100), size(Greater, 9)], &[size(Less, 114), size(Greater, 9)]);
         check(vec![size(Less, 9), size(About, 5)], &[size(About, 5)]);
         check(vec![imported(Less, 50), imported(Less, 70)], &[imported(Less, 70)]);
     }
@@ -301,6 +336,12 @@ mod tests {
         };
         assert_eq!((test.since_ms, test.until_ms), (None, Some(9150)));
         assert_eq!(terms.len(), 2);
+    }
+
+    #[test]
+    fn one_answer_for_each_flag() {
+        let flag = |wanted| Term::System(SystemPredicate::Flag { flag: Flag::Audio, wanted });
+        check(vec![flag(true), flag(false)], &[flag(false)]);
     }
 
     #[test]

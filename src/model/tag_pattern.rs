@@ -156,6 +156,16 @@ impl TagPattern {
         Some(TagPattern { namespace: namespace_pattern(namespace), subtag })
     }
 
+    /// The namespace as it was written.
+    #[must_use]
+    pub fn namespace_text(&self) -> String {
+        match &self.namespace {
+            NamespacePattern::Any => "*".to_owned(),
+            NamespacePattern::Exact(name) => name.clone(),
+            NamespacePattern::Like(glob) => glob.text(),
+        }
+    }
+
     /// Whether the tag is so.
     #[must_use]
     pub fn matches(&self, tag: &Tag) -> bool {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::query::Term;
+use super::query::{Term, keep_last_bounds};
 use super::system_predicate::{self, ParseContext};
 use super::tag::Tag;
 use super::tag_filter::TagFilter;
@@ -30,13 +30,15 @@ pub enum InvalidTerm {
     Depth,
 }
 
-/// Reads a list of terms; all of them must be fulfilled. What is neither text nor list is left
-/// out, and so are lists in which nothing stands.
+/// Reads a list of terms; all of them must be fulfilled, but for those that a later one replaces.
+/// What is neither text nor list is left out, and so are lists in which nothing stands.
 ///
 /// # Errors
 /// On the first text that means nothing.
 pub fn parse(terms: &[Value], context: &ParseContext) -> Result<Vec<Term>, InvalidTerm> {
-    parse_list(terms, context, 0)
+    let mut terms = parse_list(terms, context, 0)?;
+    keep_last_bounds(&mut terms);
+    Ok(terms)
 }
 
 fn parse_list(
@@ -73,11 +75,9 @@ pub fn parse_text(text: &str, context: &ParseContext) -> Result<Term, InvalidTer
             .map(Term::System)
             .map_err(|why| InvalidTerm::System { text: text.to_owned(), why });
     }
-    let (is_wanted, tag) = match text.strip_prefix('-') {
-        Some(tag) => (false, tag),
-        None => (true, text),
-    };
-    let tag = Tag::clean(tag).ok_or_else(|| InvalidTerm::Tag(text.to_owned()))?;
+    // The hyphen goes in cleaning, and hides the colon of `-:)`: what is left of that is `)`.
+    let is_wanted = !text.starts_with('-');
+    let tag = Tag::clean(text).ok_or_else(|| InvalidTerm::Tag(text.to_owned()))?;
     let term = match TagPattern::parse(tag.as_str()) {
         Some(pattern) => Term::Pattern(pattern),
         None => Term::Tag(tag),
@@ -107,8 +107,9 @@ pub enum SearchRefusal {
     Pattern,
 }
 
-/// Whether a key with this filter may search for these terms: at least one plain tag among them
-/// must be allowed. The filter says nothing about the other terms.
+/// Whether a key with this filter may search for these terms: at least one tag or pattern among
+/// them must be allowed, and at least one must be a plain tag. The filter says nothing about the
+/// other terms, which can only narrow the search.
 ///
 /// # Errors
 /// When it may not.
@@ -116,17 +117,22 @@ pub fn permit(terms: &[Term], filter: &TagFilter) -> Result<(), SearchRefusal> {
     if filter.allows_all() || terms.is_empty() {
         return Ok(());
     }
-    let mut tags = terms.iter().filter_map(|term| match term {
-        Term::Tag(tag) => Some(tag),
-        Term::Pattern(_) | Term::System(_) | Term::Not(_) | Term::Or(_) | Term::And(_) => None,
-    });
-    if tags.clone().any(|tag| filter.allows(tag)) {
-        return Ok(());
-    }
-    if tags.next().is_some() {
+    let allowed = |term: &Term| match term {
+        Term::Tag(tag) => Some(filter.allows(tag)),
+        Term::Pattern(pattern) => {
+            let example = Tag::from_parts(&pattern.namespace_text(), "*");
+            Some(example.is_none_or(|example| filter.allows(&example)))
+        }
+        Term::System(_) | Term::Not(_) | Term::Or(_) | Term::And(_) => None,
+    };
+    let inclusive: Vec<bool> = terms.iter().filter_map(allowed).collect();
+    if !inclusive.is_empty() && !inclusive.contains(&true) {
         return Err(SearchRefusal::Tags(filter.describe()));
     }
-    if terms.iter().any(|term| matches!(term, Term::Pattern(_))) {
+    if terms.iter().any(|term| matches!(term, Term::Tag(_))) {
+        return Ok(());
+    }
+    if !inclusive.is_empty() {
         return Err(SearchRefusal::Pattern);
     }
     if terms.iter().any(|term| matches!(term, Term::Not(_))) {
@@ -174,8 +180,10 @@ mod tests {
     fn only_the_exact_prefix_makes_a_system_predicate() {
         assert_eq!(terms(json!(["System:inbox"])), Ok(vec![tag("inbox")]));
         assert_eq!(terms(json!([" system:inbox"])), Ok(vec![tag("inbox")]));
-        let not = Term::Not(Box::new(tag("inbox")));
-        assert_eq!(terms(json!(["-system:inbox"])), Ok(vec![not]));
+        let not = |text| Ok(vec![Term::Not(Box::new(tag(text)))]);
+        assert_eq!(terms(json!(["-system:inbox"])), not("inbox"));
+        assert_eq!(terms(json!(["-:)"])), not(")"));
+        assert_eq!(terms(json!(["--robin"])), not("robin"));
     }
 
     #[test]
@@ -209,9 +217,23 @@ mod tests {
         assert_eq!(may(json!(["shapes", "robin", "-x", ["y"]])), Ok(()));
         assert_eq!(may(json!([])), Ok(()));
         assert_eq!(may(json!(["robin"])), Err(SearchRefusal::Tags("only allowing shapes".into())));
-        assert_eq!(may(json!(["sha*"])), Err(SearchRefusal::Pattern));
+        let refused = SearchRefusal::Tags("only allowing shapes".into());
+        assert_eq!(may(json!(["sha*"])), Err(refused.clone()));
+        assert_eq!(may(json!(["sha*", "robin"])), Err(refused));
         assert_eq!(may(json!(["-shapes"])), Err(SearchRefusal::Negated));
         assert_eq!(may(json!(["system:inbox"])), Err(SearchRefusal::System));
         assert_eq!(may(json!([["shapes"]])), Err(SearchRefusal::Or));
+    }
+
+    #[test]
+    fn a_pattern_of_an_allowed_namespace_opens_the_search_to_a_tag() {
+        let filter: TagFilter =
+            serde_json::from_value(json!({"blacklist": ["", ":"], "whitelist": ["species:"]}))
+                .expect("sound");
+        let may = |list| permit(&terms(list).expect("terms"), &filter);
+        assert_eq!(may(json!(["species:*", "robin"])), Ok(()));
+        assert_eq!(may(json!(["species:*"])), Err(SearchRefusal::Pattern));
+        let refused = SearchRefusal::Tags("only allowing 'species' tags".into());
+        assert_eq!(may(json!(["series:*", "robin"])), Err(refused));
     }
 }

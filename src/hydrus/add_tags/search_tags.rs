@@ -8,6 +8,7 @@ use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional, req
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::{FILE_DOMAIN, Params, TAG_SERVICE};
 use crate::library::autocomplete::{AutocompleteRequest, search_tags};
+use crate::model::query::FileDomains;
 use crate::model::service::builtin;
 use crate::model::tag::Tag;
 use crate::model::tag_pattern::Completion;
@@ -50,10 +51,14 @@ struct Counted<'a> {
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let view = context.view()?;
     let text = params.need_text("search")?;
-    let domains = context.file_domains(params, builtin::COMBINED_LOCAL)?;
     let service = context.tag_service(params)?;
     let display = params.text("tag_display_type")?.is_some_and(|kind| kind != "storage");
     let completion = Completion::parse(text);
+    // Where nothing is looked for, nobody looks at the place.
+    let domains = match &completion.pattern {
+        Some(_) => context.file_domains(params, builtin::COMBINED_LOCAL)?,
+        None => FileDomains::default(),
+    };
     let is_everything =
         service == builtin::ALL_KNOWN_TAGS && domains.current.contains(&builtin::ALL_KNOWN_FILES);
     let request = AutocompleteRequest {

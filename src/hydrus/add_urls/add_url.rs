@@ -80,8 +80,22 @@ fn domains(context: &Context, params: &Params) -> Result<Vec<ServiceId>, Rejecti
     ))
 }
 
+/// What tags the file.
+const TAGGING: [&str; 4] = [
+    "filterable_tags",
+    "service_keys_to_additional_tags",
+    "service_names_to_additional_tags",
+    "service_names_to_tags",
+];
+
 fn tags(context: &Context, params: &Params) -> Result<Vec<(ServiceId, String)>, Rejection> {
     let mut tags = Vec::new();
+    // Who may not edit tags may not even say that there are none.
+    let is_tagging = TAGGING.iter().any(|name| params.has(name));
+    if is_tagging && !context.may(Permission::EditTags) {
+        let name = Permission::EditTags.name();
+        return Err(Rejection::forbidden(format!("You do not have permission to: {name}")));
+    }
     if let Some(list) = params.texts("filterable_tags")? {
         let own = |tag: &str| (builtin::MY_TAGS, tag.to_owned());
         tags.extend(list.into_iter().map(own));
@@ -99,10 +113,6 @@ fn tags(context: &Context, params: &Params) -> Result<Vec<(ServiceId, String)>, 
             let service = context.tag_service_of(&service.key)?;
             add(&mut tags, service, name, list)?;
         }
-    }
-    if !tags.is_empty() && !context.may(Permission::EditTags) {
-        let name = Permission::EditTags.name();
-        return Err(Rejection::forbidden(format!("You do not have permission to: {name}")));
     }
     if tags.iter().any(|(service, _)| *service == builtin::ALL_KNOWN_TAGS) {
         return Err(Rejection::bad_request("Tags are added to one service, not to all!"));

@@ -23,6 +23,11 @@ const PARAMS: &[Param] = &[optional("tags", "list of search terms", "all files i
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let domains = context.file_domains(params, builtin::COMBINED_LOCAL)?;
     let tag_service = context.tag_service(params)?;
+    if tag_service == builtin::ALL_KNOWN_TAGS && domains.current.contains(&builtin::ALL_KNOWN_FILES)
+    {
+        let sentence = "Sorry, search for all known tags over all known files is not supported!";
+        return Err(Rejection::bad_request(sentence));
+    }
     let terms = context.search_terms(params.list("tags")?.unwrap_or_default())?;
     let bones = context.view()?.bones(&unsorted(terms, domains, tag_service))?;
     let mut stats = Map::new();

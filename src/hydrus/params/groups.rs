@@ -214,6 +214,10 @@ impl Context {
         if current.is_empty() && deleted.is_empty() {
             current.push(default);
         }
+        // All known files hold all others.
+        if current.contains(&builtin::ALL_KNOWN_FILES) {
+            (current, deleted) = (vec![builtin::ALL_KNOWN_FILES], Vec::new());
+        }
         Ok(FileDomains { current, deleted })
     }
 

@@ -91,9 +91,9 @@ impl View {
             found.king = group.king;
             let others = group.members.iter().filter(|member| **member != id);
             found.duplicates = others.copied().filter(|member| domain.contains(member.0)).collect();
-            let potentials = groups::potentials_of(read, group_id)?;
-            found.potentials =
-                self.representatives(domain, potentials.into_iter().map(|row| row.0))?;
+            if domain.contains(group.king.0) {
+                found.potentials = self.potential_kings(domain, group_id)?;
+            }
             if let Some(set_id) = group.alternates {
                 let set = groups::alternates(read, set_id)?;
                 let others = set.groups.iter().copied().filter(|other| *other != group_id);
@@ -110,6 +110,17 @@ impl View {
         let king = read.item(found.king)?;
         found.king_is_local = king.is_some_and(|king| king.is_in(builtin::STORAGE));
         Ok(found)
+    }
+
+    /// The kings that a group makes pairs with: a pair counts where both kings are in the domain.
+    fn potential_kings(&self, domain: &RoaringBitmap, id: GroupId) -> Result<Vec<ItemId>> {
+        let mut kings = Vec::new();
+        for (other, _) in groups::potentials_of(&self.snapshot, id)? {
+            let king = groups::group(&self.snapshot, other)?.king;
+            kings.extend(Some(king).filter(|king| domain.contains(king.0)));
+        }
+        kings.sort_unstable();
+        Ok(kings)
     }
 
     /// The group of an item, if anything is known of it.
@@ -179,9 +190,10 @@ impl View {
             for group in &set.groups {
                 files += inside(&groups::group(&self.snapshot, *group)?);
             }
-            if set.groups.len() > 1 && files > 0 {
+            // The sets are counted wherever their files are, the files where they are.
+            if set.groups.len() > 1 {
                 totals.alternate_groups += 1;
-                totals.alternate_files += files;
+                totals.alternate_files += if files > 1 { files } else { 0 };
             }
             Ok(())
         })?;

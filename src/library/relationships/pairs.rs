@@ -128,13 +128,17 @@ impl View {
     pub fn potential_pairs(&self, search: &PotentialSearch) -> Result<Vec<PotentialPair>> {
         let all = self.library.potentials.get(&self.snapshot, PotentialPairs::load)?;
         let domain = self.domain_set(&search.domains)?;
+        let kings: RoaringBitmap = all.pairs.iter().flat_map(|pair| [pair.a.0, pair.b.0]).collect();
+        let kings = kings & &domain;
         let (first, second, both) = match &search.files {
-            SearchedFiles::One(one) => (self.searched(one)?, domain.clone(), false),
+            SearchedFiles::One(one) => (self.searched(one, &kings)?, domain.clone(), false),
             SearchedFiles::Both(one) => {
-                let found = self.searched(one)?;
+                let found = self.searched(one, &kings)?;
                 (found.clone(), found, true)
             }
-            SearchedFiles::Each(one, other) => (self.searched(one)?, self.searched(other)?, false),
+            SearchedFiles::Each(one, other) => {
+                (self.searched(one, &kings)?, self.searched(other, &kings)?, false)
+            }
         };
         let in_both = |set: &RoaringBitmap, pair: &PotentialPair| {
             set.contains(pair.a.0) && set.contains(pair.b.0)
@@ -202,13 +206,13 @@ impl View {
         Ok(connected(self.potential_pairs(search)?))
     }
 
-    /// Everything is everything here, also in domains that a search finds nothing in by that alone.
-    fn searched(&self, search: &SearchRequest) -> Result<RoaringBitmap> {
+    /// The kings that a search finds. All that are asked about pass when nothing is asked.
+    fn searched(&self, search: &SearchRequest, kings: &RoaringBitmap) -> Result<RoaringBitmap> {
         let is_everything = |term: &Term| *term == Term::System(SystemPredicate::Everything);
         if search.terms.iter().all(is_everything) {
-            return self.domain_set(&search.domains);
+            return Ok(kings.clone());
         }
-        self.search_set(search)
+        self.search_within(search, kings.clone())
     }
 
     fn better_first(&self, pair: PotentialPair) -> Result<(ItemId, ItemId)> {

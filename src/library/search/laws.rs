@@ -16,7 +16,7 @@ use crate::index::TextField;
 use crate::library::View;
 use crate::library::autocomplete::{AutocompleteRequest, search_tags};
 use crate::model::hash::Sha256;
-use crate::model::ids::{ItemId, ServiceId};
+use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::item::Membership;
 use crate::model::predicate::{HashKind, RatingKind, SystemPredicate};
 use crate::model::query::{FileDomains, SearchRequest, Sort, Term};
@@ -294,8 +294,9 @@ fn counted(view: &View, request: &AutocompleteRequest) -> Vec<Subject> {
         limit: None,
     };
     let naive = Naive::new(view, &search);
-    let is_everywhere = request.domains.current.contains(&builtin::ALL_KNOWN_FILES);
-    if is_everywhere { naive.subjects() } else { naive.found() }
+    let mut items = naive.subjects();
+    items.retain(|one| naive.is_in(one, &request.domains));
+    items
 }
 
 /// Counts every tag on every item of the domain.
@@ -305,53 +306,80 @@ fn completed(view: &View, request: &AutocompleteRequest) -> Vec<(String, u64)> {
     if is_any && request.domains.current.contains(&builtin::ALL_KNOWN_FILES) {
         return Vec::new();
     }
-    let items = counted(view, request);
     let services = view.services().tag_services_of(request.tag_service);
+    let mut domains: Vec<(FileDomains, bool)> = Vec::new();
+    let one = |service| FileDomains { current: vec![service], deleted: Vec::new() };
+    domains.extend(request.domains.current.iter().map(|service| (one(*service), false)));
+    if !request.domains.deleted.is_empty() {
+        domains.push((one(builtin::DELETED_FROM_ANYWHERE), true));
+    }
+    if request.domains.current.contains(&builtin::ALL_KNOWN_FILES) {
+        domains = vec![(one(builtin::ALL_KNOWN_FILES), false)];
+    }
+    let mut counts: BTreeMap<TagId, [u64; 2]> = BTreeMap::new();
+    for (domain, is_rough) in &domains {
+        let is_rough = *is_rough || domain.current == [builtin::DELETED_FROM_ANYWHERE];
+        let items =
+            counted(view, &AutocompleteRequest { domains: domain.clone(), ..request.clone() });
+        for service in &services {
+            for tag in wanted(view, request, &pattern, *service) {
+                let statuses = [
+                    (request.include_current, Status::Current),
+                    (request.include_pending, Status::Pending),
+                ];
+                let numbers = statuses.map(|(included, status)| {
+                    let bears = |one: &&Subject| {
+                        let mappings = view.mappings(one.id).expect("reads");
+                        let Some(tags) = mappings.service(*service) else { return false };
+                        let stored: Vec<_> = tags.tags(status).collect();
+                        match request.display {
+                            true => view.shown_tags(*service, stored.into_iter()).contains(&tag),
+                            false => stored.contains(&tag),
+                        }
+                    };
+                    if included { items.iter().filter(bears).count() as u64 } else { 0 }
+                });
+                if numbers != [0, 0] {
+                    let most = counts.entry(tag).or_default();
+                    for (most, number) in most.iter_mut().zip(numbers) {
+                        *most = (*most).max(if is_rough { 0 } else { number });
+                    }
+                }
+            }
+        }
+    }
+    let text = |tag| view.tag_text(tag).expect("reads").to_string();
+    let mut counts: Vec<(String, u64)> = counts
+        .into_iter()
+        .map(|(tag, [current, pending])| (text(tag), current + pending))
+        .collect();
+    counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
+    counts
+}
+
+/// The tags that a service counts for a text.
+fn wanted(
+    view: &View,
+    request: &AutocompleteRequest,
+    pattern: &TagPattern,
+    service: ServiceId,
+) -> BTreeSet<TagId> {
+    let is_any = request.tag_service.is_none_or(|it| it == builtin::ALL_KNOWN_TAGS);
     let mut wanted = BTreeSet::new();
     for hit in TAGS.map(|text| Tag::clean(text).expect("a tag")) {
         if !pattern.matches(&hit) {
             continue;
         }
         let id = view.tag_by_text(hit.as_str()).expect("reads").expect("all tags are stored");
-        for service in &services {
-            if request.display {
-                wanted.insert(view.relations().ideal(*service, id));
-            } else if !is_any {
-                wanted.extend(view.relations().chain(*service, id));
-            } else {
-                wanted.insert(id);
-            }
+        if request.display {
+            wanted.insert(view.relations().ideal(service, id));
+        } else if !is_any {
+            wanted.extend(view.relations().chain(service, id));
+        } else {
+            wanted.insert(id);
         }
     }
-    let mut counts = Vec::new();
-    for tag in wanted {
-        let mut sum = 0;
-        let statuses = [
-            (request.include_current, Status::Current),
-            (request.include_pending, Status::Pending),
-        ];
-        for (_, status) in statuses.into_iter().filter(|(included, _)| *included) {
-            let mut by_service: BTreeMap<ServiceId, u64> = BTreeMap::new();
-            for (one, service) in
-                items.iter().flat_map(|one| services.iter().map(move |s| (one, s)))
-            {
-                let mappings = view.mappings(one.id).expect("reads");
-                let Some(tags) = mappings.service(*service) else { continue };
-                let stored: Vec<_> = tags.tags(status).collect();
-                let has = match request.display {
-                    true => view.shown_tags(*service, stored.into_iter()).contains(&tag),
-                    false => stored.contains(&tag),
-                };
-                *by_service.entry(*service).or_default() += u64::from(has);
-            }
-            sum += by_service.into_values().max().unwrap_or(0);
-        }
-        if sum > 0 {
-            counts.push((view.tag_text(tag).expect("reads").to_string(), sum));
-        }
-    }
-    counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
-    counts
+    wanted
 }
 
 fn autocomplete() -> impl Strategy<Value = AutocompleteRequest> {

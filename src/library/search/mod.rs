@@ -5,7 +5,7 @@
 //! each item then see only what remains, first those that a column in memory answers, last those
 //! that need whole records. Nothing here decodes a record of an item that is out already.
 //!
-//! The pieces: `scope` (domains and tag services), `tags` and `counts` (what is shown on an item),
+//! The pieces: `scope` (domains and tag services), `seeds` (searches of all known files), `tags` and `counts` (what is shown on an item),
 //! `system` (predicates), `similar` (pictures that look alike), `order` (sorts and limits).
 
 mod counts;
@@ -13,6 +13,7 @@ mod order;
 mod random;
 mod relatives;
 mod scope;
+mod seeds;
 mod similar;
 mod system;
 mod tags;
@@ -32,7 +33,8 @@ use super::error::Result;
 use crate::model::ids::{ItemId, ServiceId};
 use crate::model::predicate::SystemPredicate;
 use crate::model::query::{FileDomains, SearchRequest, Term};
-use crate::store::{self, Status};
+use crate::model::service::builtin;
+use crate::store::{self, Read, SetKey, Status};
 
 impl View {
     /// The items of a search, in its order.
@@ -45,7 +47,7 @@ impl View {
             return Ok(Vec::new());
         }
         let search = Search::new(self, request)?;
-        let mut found = search.all(&terms, search.domain.clone())?;
+        let mut found = search.all(&terms, search.start(&terms)?)?;
         if let Some(limit) = limit
             && !search.sorts_before_limit()
         {
@@ -68,7 +70,22 @@ impl View {
             return Ok(RoaringBitmap::new());
         }
         let search = Search::new(self, request)?;
-        search.all(&terms, search.domain.clone())
+        search.all(&terms, search.start(&terms)?)
+    }
+
+    /// Of some items those that a search finds, wherever they are.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn search_within(
+        &self,
+        request: &SearchRequest,
+        within: RoaringBitmap,
+    ) -> Result<RoaringBitmap> {
+        let (terms, limit) = split_limits(&request.terms);
+        let search = Search::new(self, request)?;
+        let found = search.all(&terms, within)?;
+        Ok(limit.map_or_else(|| found.clone(), |limit| random::some_of(&found, limit)))
     }
 
     /// The items of some file domains, as a search of them sees it.
@@ -76,7 +93,7 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn domain_set(&self, domains: &FileDomains) -> Result<RoaringBitmap> {
-        scope::domain_set(self, domains, &[], &[])
+        scope::domain_set(self, domains)
     }
 }
 
@@ -100,7 +117,7 @@ pub(super) struct Search<'a> {
     services: Vec<ServiceId>,
     /// The statuses of tags that count.
     statuses: Vec<Status>,
-    /// All items of the searched domains.
+    /// All items of the searched domains; of all known files all, with tags or without.
     domain: RoaringBitmap,
 }
 
@@ -142,8 +159,44 @@ impl<'a> Search<'a> {
         ];
         let statuses: Vec<Status> =
             flags.into_iter().filter(|(on, _)| *on).map(|(_, status)| status).collect();
-        let domain = scope::domain_set(view, &request.domains, &services, &statuses)?;
+        let domain = scope::domain_set(view, &request.domains)?;
         Ok(Search { view, request, services, statuses, domain })
+    }
+
+    /// What a search begins with: its domain. Of all that is stored, updates are left out. Over all
+    /// known files it is what has tags, unless one of the terms names files by itself.
+    fn start(&self, terms: &[&Term]) -> Result<RoaringBitmap> {
+        let has_files_info = terms.iter().any(|term| seeds::is_files_info(term));
+        let is_seeded = |term: &&Term| match term {
+            Term::Or(_) => !has_files_info,
+            term => seeds::names_files(term),
+        };
+        if scope::is_all_known(self.view, &self.request.domains) && !terms.iter().any(is_seeded) {
+            return self.tagged();
+        }
+        if scope::is_storage_alone(&self.request.domains) {
+            return Ok(&self.domain - self.view.snapshot.set(SetKey::Domain(builtin::UPDATES))?);
+        }
+        Ok(self.domain.clone())
+    }
+
+    /// Of the domain what has tags that count.
+    fn tagged(&self) -> Result<RoaringBitmap> {
+        let mut tagged = RoaringBitmap::new();
+        for service in &self.services {
+            for status in &self.statuses {
+                tagged |= self.view.snapshot.set(SetKey::Tagged(*service, *status))?;
+            }
+        }
+        Ok(tagged & &self.domain)
+    }
+
+    /// Whether the branches of a list among these terms begin anew, as whole searches do.
+    fn begins_with_lists(&self, terms: &[&Term]) -> bool {
+        let comes_first = |term: &&Term| {
+            matches!(term, Term::Tag(_) | Term::Pattern(_)) || seeds::is_files_info(term)
+        };
+        scope::is_all_known(self.view, &self.request.domains) && !terms.iter().any(comes_first)
     }
 
     /// Of some items those that fulfil all terms.
@@ -175,7 +228,10 @@ impl<'a> Search<'a> {
             if found.is_empty() {
                 break;
             }
-            found = self.narrow(term, found)?;
+            found = match term {
+                Term::Or(list) => self.any(list, found, self.begins_with_lists(terms))?,
+                term => self.narrow(term, found)?,
+            };
         }
         Ok(found)
     }
@@ -202,7 +258,7 @@ impl<'a> Search<'a> {
                 let out = self.narrow(inner, within.clone())?;
                 Ok(within - out)
             }
-            Term::Or(terms) => self.any(terms, within),
+            Term::Or(terms) => self.any(terms, within, false),
             Term::And(terms) => {
                 let (terms, limit) = split_limits(terms);
                 let found = self.all(&terms, within)?;
@@ -212,25 +268,34 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Of some items those that fulfil at least one term.
-    fn any(&self, terms: &[Term], within: RoaringBitmap) -> Result<RoaringBitmap> {
+    /// Of some items those that fulfil at least one term, each a whole search if `anew`.
+    fn any(&self, terms: &[Term], within: RoaringBitmap, anew: bool) -> Result<RoaringBitmap> {
         let mut found = RoaringBitmap::new();
         let mut later = Vec::new();
+        let narrower = if anew { &within & self.tagged()? } else { RoaringBitmap::new() };
+        let of = |term: &Term| match anew && !seeds::names_files(term) {
+            true => &narrower,
+            false => &within,
+        };
         for term in terms {
             match self.exact(term)? {
-                Some(Exact::In(set)) => found |= set,
-                Some(exact) => found |= exact.within(within.clone()),
+                Some(exact) => found |= exact.within(of(term).clone()),
                 None => later.push(term),
             }
         }
-        found &= &within;
         later.sort_by_key(|term| cost(term));
         for term in later {
-            let left = &within - &found;
+            let left = match term {
+                Term::Or(_) => &within - &found,
+                term => of(term) - &found,
+            };
             if left.is_empty() {
-                break;
+                continue;
             }
-            found |= self.narrow(term, left)?;
+            found |= match term {
+                Term::Or(list) => self.any(list, left, anew)?,
+                term => self.narrow(term, left)?,
+            };
         }
         Ok(found)
     }

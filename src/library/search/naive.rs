@@ -6,11 +6,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::system::framerate;
+use super::{scope, seeds};
 use crate::library::View;
 use crate::model::colour::{self, ColourSort};
 use crate::model::hash::{Sha256, to_hex};
 use crate::model::ids::{ItemId, ServiceId};
 use crate::model::item::Item;
+use crate::model::number_test::NumberOp;
 use crate::model::predicate::{
     FileServiceStatus, Flag, HashKind, NamespaceFilter, Quantity, RatingTest, RelationshipKind,
     SystemPredicate, TagStatus, TimeKind, UrlTest, expand_filetypes,
@@ -18,6 +20,7 @@ use crate::model::predicate::{
 use crate::model::query::{FileDomains, SearchRequest, Sort, Term};
 use crate::model::service::builtin;
 use crate::model::tag::Tag;
+use crate::model::time_test::TimeTest;
 use crate::store::{ALTERNATES, GROUPS, Mappings, POTENTIALS, Read, Status, host_of};
 
 /// One item with everything it has.
@@ -54,21 +57,44 @@ impl<'a> Naive<'a> {
     }
 
     pub(super) fn found(&self) -> Vec<Subject> {
+        let terms = &self.request.terms;
+        let is_known = self.request.domains.current.contains(&builtin::ALL_KNOWN_FILES);
+        let has_info = terms.iter().any(seeds::is_files_info);
+        // Over all known files, something must lead to a file, or it must have a tag.
+        let is_led = terms.iter().any(|term| match term {
+            Term::Or(_) => !has_info,
+            term => seeds::names_files(term),
+        });
+        let is_tag = |term: &Term| matches!(term, Term::Tag(_) | Term::Pattern(_));
+        let anew = is_known && !has_info && !terms.iter().any(is_tag);
+        let domains = &self.request.domains;
+        let is_storage = domains.current == [builtin::STORAGE] && domains.deleted.is_empty();
         let mut found = self.subjects();
-        let is_empty = self.request.terms.is_empty();
         found.retain(|one| {
-            !is_empty
+            !terms.is_empty()
+                && !(is_storage && one.item.is_in(builtin::UPDATES))
                 && self.is_in(one, &self.request.domains)
-                && self.request.terms.iter().all(|term| self.fulfils(one, term))
+                && (!is_known || is_led || self.is_tagged(one))
+                && terms.iter().all(|term| self.fulfils_anew(one, term, anew))
         });
         found
     }
 
-    fn is_in(&self, one: &Subject, domains: &FileDomains) -> bool {
+    fn is_tagged(&self, one: &Subject) -> bool {
+        !self.shown(one, &self.services, &self.statuses()).is_empty()
+    }
+
+    fn fulfils_anew(&self, one: &Subject, term: &Term, anew: bool) -> bool {
+        let Term::Or(terms) = term else { return self.fulfils(one, term) };
+        terms.iter().any(|term| {
+            let is_led = !anew || matches!(term, Term::Or(_)) || seeds::names_files(term);
+            (is_led || self.is_tagged(one)) && self.fulfils_anew(one, term, anew)
+        })
+    }
+
+    pub(super) fn is_in(&self, one: &Subject, domains: &FileDomains) -> bool {
         let current = domains.current.iter().any(|domain| match *domain {
-            builtin::ALL_KNOWN_FILES => {
-                !self.shown(one, &self.services, &self.statuses()).is_empty()
-            }
+            builtin::ALL_KNOWN_FILES => true,
             builtin::DELETED_FROM_ANYWHERE => !one.item.deletions.is_empty(),
             domain => one.item.is_in(domain),
         });
@@ -125,16 +151,21 @@ impl<'a> Naive<'a> {
         use SystemPredicate as P;
         let item = &one.item;
         match predicate {
-            P::Everything => {
-                let domains = &self.request.domains;
-                let is_storage =
-                    domains.current == [builtin::STORAGE] && domains.deleted.is_empty();
-                !(is_storage && item.is_in(builtin::UPDATES))
-            }
+            P::Everything => true,
             P::Inbox => item.inbox,
-            P::Archive => !item.inbox,
+            P::Archive => {
+                let is_here = scope::is_stored(self.view, &self.request.domains);
+                !item.inbox && (is_here || item.is_in(builtin::STORAGE))
+            }
+            P::Number { quantity, .. }
+                if !matches!(quantity, Quantity::Notes | Quantity::Urls)
+                    && item.media.is_none() =>
+            {
+                false
+            }
             P::Number { quantity: Quantity::Framerate, test } => test.matches_real(rate(item)),
             P::Number { quantity, test } => test.matches(quantity_of(item, *quantity)),
+            P::Flag { flag: Flag::ForcedFiletype, wanted: false } if item.media.is_none() => false,
             P::Flag { flag, wanted } => flag_of(item, *flag) == Some(*wanted),
             P::Ratio(test) => {
                 let media = item.media.as_ref();
@@ -147,7 +178,8 @@ impl<'a> Naive<'a> {
             }
             P::Filetype { wanted, types } => {
                 let types = expand_filetypes(types);
-                item.filetype().is_some_and(|filetype| types.contains(&filetype)) == *wanted
+                (*wanted || item.media.is_some())
+                    && item.filetype().is_some_and(|filetype| types.contains(&filetype)) == *wanted
             }
             P::Hash { wanted, kind, hashes } => {
                 let media = item.media.as_ref();
@@ -190,17 +222,26 @@ impl<'a> Naive<'a> {
             P::TagCount { namespace, test } => {
                 test.matches(Some(self.tags_of(one, namespace).len() as i64))
             }
-            P::TagNumber { namespace, test } => self
-                .tags_of(one, namespace)
-                .iter()
-                .filter_map(|tag| tag.subtag().parse().ok())
-                .any(|number| test.matches(Some(number))),
+            P::TagNumber { namespace, test } => {
+                let tags = self.tags_of(one, namespace);
+                let numbers: Vec<i64> =
+                    tags.iter().filter_map(|tag| tag.subtag().parse().ok()).collect();
+                let (least, greatest) = test.about_bounds();
+                match test.op {
+                    NumberOp::About => {
+                        numbers.iter().any(|it| *it > least)
+                            && numbers.iter().any(|it| *it < greatest)
+                    }
+                    _ => numbers.iter().any(|it| test.matches(Some(*it))),
+                }
+            }
             P::HasTag(question) => self.has_tag(one, question) == question.wanted,
+            P::Time { kind: TimeKind::Imported, test } => self.came(item, test),
             P::Time { kind, test } => test.matches(match kind {
                 TimeKind::Archived => item.archived_ms.filter(|_| !item.inbox),
                 TimeKind::Modified => item.modified_ms,
                 TimeKind::LastViewed => item.views_of(0).last_viewed_ms,
-                TimeKind::Imported => self.imported(item),
+                TimeKind::Imported => None,
             }),
             P::Views { canvases, test } => {
                 let sum: u64 = canvases.iter().map(|it| item.views_of(it.number()).views).sum();
@@ -304,24 +345,50 @@ impl<'a> Naive<'a> {
                     .unwrap();
                 count
             }
-            RelationshipKind::FalsePositives => set.false_positives.len(),
+            RelationshipKind::FalsePositives => set
+                .false_positives
+                .iter()
+                .filter_map(|other| snapshot.get(&ALTERNATES, other).unwrap())
+                .filter(|other| {
+                    let mut groups =
+                        other.groups.iter().filter_map(|it| snapshot.get(&GROUPS, it).unwrap());
+                    groups.any(|group| group.members.iter().any(here))
+                })
+                .count(),
         };
         count as i64
     }
 
+    /// When an item came into the searched domain; where that is not a single one, when it came.
     fn imported(&self, item: &Item) -> Option<i64> {
-        let domains = &self.request.domains;
-        let mut times = Vec::new();
-        for domain in &domains.current {
-            if *domain == builtin::DELETED_FROM_ANYWHERE {
-                times.extend(item.deletions.iter().filter_map(|row| row.deleted_ms));
+        match self.request.domains.current.as_slice() {
+            [builtin::DELETED_FROM_ANYWHERE] if self.request.domains.deleted.is_empty() => {
+                item.deletions.iter().filter_map(|row| row.deleted_ms).min()
             }
-            times.extend(item.membership(*domain).and_then(|row| row.imported_ms));
+            [domain] if self.request.domains.deleted.is_empty() => {
+                item.membership(*domain)?.imported_ms
+            }
+            _ => item.membership(builtin::STORAGE)?.imported_ms,
         }
-        for domain in &domains.deleted {
-            times.extend(item.deletion(*domain).and_then(|row| row.imported_ms));
-        }
-        times.into_iter().min()
+    }
+
+    /// Whether it came into one of the searched domains, or was deleted from one, at such a time.
+    fn came(&self, item: &Item, test: &TimeTest) -> bool {
+        let domains = &self.request.domains;
+        let current = domains.current.iter().any(|domain| {
+            let time = match *domain {
+                builtin::DELETED_FROM_ANYWHERE => {
+                    item.deletions.iter().filter_map(|row| row.deleted_ms).min()
+                }
+                domain => item.membership(domain).and_then(|row| row.imported_ms),
+            };
+            test.matches(time)
+        });
+        let mut deleted = domains.deleted.iter();
+        domains.current.contains(&builtin::ALL_KNOWN_FILES)
+            || current
+            || deleted
+                .any(|domain| test.matches(item.deletion(*domain).and_then(|row| row.deleted_ms)))
     }
 
     /// The found items in the order of the search.
@@ -403,7 +470,8 @@ fn bitrate(media: &crate::model::media::MediaInfo) -> Vec<f64> {
     }
     match positive(media.duration_ms) {
         Some(duration) => {
-            vec![size / duration, size / duration / positive(media.num_frames).unwrap_or(1.0)]
+            let frames = positive(media.num_frames);
+            vec![size / duration, frames.map_or(0.0, |frames| size / duration / frames)]
         }
         None => {
             let pixels = media.width.zip(media.height).map(|(w, h)| f64::from(w) * f64::from(h));

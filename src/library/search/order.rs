@@ -88,8 +88,21 @@ impl Search<'_> {
         })
     }
 
-    /// When an item first came into one of the searched domains.
+    /// When an item came into the searched domain; where that is not a single one, when it came.
     fn imported_ms(&self, item: &Item) -> Option<i64> {
+        let domains = &self.request.domains;
+        let domain = match domains.current.as_slice() {
+            [domain] if domains.deleted.is_empty() => *domain,
+            _ => builtin::STORAGE,
+        };
+        if domain == builtin::DELETED_FROM_ANYWHERE {
+            return item.deletions.iter().filter_map(|row| row.deleted_ms).min();
+        }
+        item.membership(domain)?.imported_ms
+    }
+
+    /// When an item came into the searched domains, or was deleted from them.
+    pub(super) fn times_in_domains(&self, item: &Item) -> impl Iterator<Item = i64> {
         let domains = &self.request.domains;
         let current = domains.current.iter().filter_map(|domain| {
             if *domain == builtin::DELETED_FROM_ANYWHERE {
@@ -98,8 +111,7 @@ impl Search<'_> {
             item.membership(*domain)?.imported_ms
         });
         let deleted = domains.deleted.iter();
-        let deleted = deleted.filter_map(|domain| item.deletion(*domain)?.imported_ms);
-        current.chain(deleted).min()
+        current.chain(deleted.filter_map(|domain| item.deletion(*domain)?.deleted_ms))
     }
 
     /// The items in the order of the search, at most `most`.
@@ -219,7 +231,10 @@ impl Search<'_> {
                 _ if size == 0 => (-1.0, -1.0),
                 Some(duration) => {
                     let rate = size as f64 / duration as f64;
-                    (rate, rate / above_zero(frames.value(item)).unwrap_or(1) as f64)
+                    (
+                        rate,
+                        above_zero(frames.value(item)).map_or(0.0, |frames| rate / frames as f64),
+                    )
                 }
                 None => {
                     let both = above_zero(widths.value(item)).zip(above_zero(heights.value(item)));

@@ -6,10 +6,10 @@ use roaring::RoaringBitmap;
 
 use super::Search;
 use crate::library::error::Result;
-use crate::model::ids::GroupId;
+use crate::model::ids::{GroupId, ItemId};
 use crate::model::number_test::NumberTest;
 use crate::model::predicate::RelationshipKind;
-use crate::store::{self, ALTERNATES, Flag, GROUPS, Key, POTENTIALS, Read, SetKey};
+use crate::store::{self, ALTERNATES, AlternatesId, Flag, GROUPS, Key, POTENTIALS, Read, SetKey};
 
 impl Search<'_> {
     /// Members of duplicate groups that are not the best of theirs.
@@ -78,9 +78,27 @@ impl Search<'_> {
                 count
             }
             RelationshipKind::FalsePositives => {
-                alternates.map_or(0, |set| set.false_positives.len())
+                let mut count = 0;
+                for other in alternates.into_iter().flat_map(|set| set.false_positives) {
+                    count += usize::from(self.has_any_here(other)?);
+                }
+                count
             }
         };
         Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// Whether a file of these alternates is inside the searched domains.
+    fn has_any_here(&self, id: AlternatesId) -> store::Result<bool> {
+        let snapshot = &self.view.snapshot;
+        let Some(set) = snapshot.get(&ALTERNATES, &id)? else { return Ok(false) };
+        for group in set.groups {
+            let group = snapshot.get(&GROUPS, &group)?;
+            let is_here = |item: &ItemId| self.domain.contains(item.0);
+            if group.is_some_and(|group| group.members.iter().any(is_here)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

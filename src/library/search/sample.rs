@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::library::testing::blank_media;
 use crate::library::{Library, Result, Settings, declare_parent, declare_service, declare_sibling};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
@@ -280,7 +281,6 @@ fn apply(record: &mut Item, spec: &ItemSpec) {
         md5: [flags; 16],
         sha1: [pixels; 20],
         sha512: [shape; 64],
-        oshash: None,
         width,
         height,
         duration_ms: duration,
@@ -289,19 +289,11 @@ fn apply(record: &mut Item, spec: &ItemSpec) {
         has_audio: flags & 1 != 0,
         has_transparency: flags & 2 != 0,
         has_exif: flags & 4 != 0,
-        has_xmp: false,
-        has_iptc: false,
         has_icc_profile: flags & 3 == 3,
-        has_human_readable_embedded_metadata: false,
-        has_software_source: false,
         blurhash: BLURHASHES.get(usize::from(shape)).map(|text| (*text).to_owned()),
         pixel_hash: (pixels > 0).then_some([pixels; 32]),
         perceptual_hash: (shape > 0).then(|| (1 << (shape * 4)) - 1),
-        format: String::new(),
-        video_codec: String::new(),
-        audio_codec: String::new(),
-        frame_rate: 0.0,
-        bit_rate: 0,
+        ..blank_media()
     });
     record.forced_filetype = (flags == 5).then_some(FileType(2));
     record.inbox = archived < 5;

@@ -7,25 +7,14 @@ use crate::library::error::Result;
 use crate::model::ids::ServiceId;
 use crate::model::query::FileDomains;
 use crate::model::service::{ServiceKind, builtin};
-use crate::store::{Flag, Read, SetKey, Status};
+use crate::store::{Flag, Read, SetKey};
 
-/// All items of the domains. All known files are those with tags in `services`.
-pub(super) fn domain_set(
-    view: &View,
-    domains: &FileDomains,
-    services: &[ServiceId],
-    statuses: &[Status],
-) -> Result<RoaringBitmap> {
+/// All items of the domains.
+pub(super) fn domain_set(view: &View, domains: &FileDomains) -> Result<RoaringBitmap> {
     let mut all = RoaringBitmap::new();
     for service in &domains.current {
         match view.services().kind(*service) {
-            Some(ServiceKind::ALL_KNOWN_FILES) => {
-                for service in services {
-                    for status in statuses {
-                        all |= view.snapshot.set(SetKey::Tagged(*service, *status))?;
-                    }
-                }
-            }
+            Some(ServiceKind::ALL_KNOWN_FILES) => all |= view.snapshot.set(SetKey::Known)?,
             Some(ServiceKind::DELETED_FROM_ANYWHERE) => all |= deleted_anywhere(view)?,
             _ => all |= view.snapshot.set(SetKey::Domain(*service))?,
         }
@@ -60,8 +49,22 @@ pub(super) fn is_all_known(view: &View, domains: &FileDomains) -> bool {
     domains.current.iter().any(is_known)
 }
 
-/// Whether the domains are all that is stored, and nothing else: updates are left out of
-/// "everything" there.
+/// Whether the domains are all that is stored, and nothing else: updates are left out there.
 pub(super) fn is_storage_alone(domains: &FileDomains) -> bool {
     domains.current == [builtin::STORAGE] && domains.deleted.is_empty()
+}
+
+/// Whether everything in the domains is stored here.
+pub(super) fn is_stored(view: &View, domains: &FileDomains) -> bool {
+    let is_stored = |service: &ServiceId| {
+        let kinds = [
+            ServiceKind::LOCAL_FILES,
+            ServiceKind::UPDATES,
+            ServiceKind::COMBINED_LOCAL,
+            ServiceKind::TRASH,
+            ServiceKind::STORAGE,
+        ];
+        view.services().kind(*service).is_some_and(|kind| kinds.contains(&kind))
+    };
+    domains.deleted.is_empty() && domains.current.iter().all(is_stored)
 }

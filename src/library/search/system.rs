@@ -8,7 +8,7 @@ use super::{Exact, Search, random, scope};
 use crate::library::error::Result;
 use crate::model::hash::{Sha256, from_hex};
 use crate::model::ids::{ItemId, ServiceId};
-use crate::model::number_test::NumberTest;
+use crate::model::number_test::{NumberOp, NumberTest};
 use crate::model::predicate::{
     Canvas, FileServiceStatus, Flag, HashKind, Quantity, RatingTest, RatingsTest, RatioTest,
     SystemPredicate, TimeKind, UrlTest, expand_filetypes,
@@ -74,15 +74,11 @@ impl Search<'_> {
     pub(super) fn exact_system(&self, predicate: &SystemPredicate) -> Result<Option<Exact>> {
         use SystemPredicate as P;
         let exact = match predicate {
-            P::Everything => Exact::NotIn(match scope::is_storage_alone(&self.request.domains) {
-                true => self.set(SetKey::Domain(builtin::UPDATES))?,
-                false => RoaringBitmap::new(),
-            }),
+            P::Everything => Exact::NotIn(RoaringBitmap::new()),
             P::Inbox => Exact::In(self.set(SetKey::Flag(store::Flag::Inbox))?),
-            P::Archive => Exact::NotIn(self.set(SetKey::Flag(store::Flag::Inbox))?),
-            P::Flag { flag: Flag::Audio, wanted: false } => {
-                let known = self.set(SetKey::Flag(store::Flag::HasMedia))?;
-                Exact::In(known - self.set(SetKey::Flag(store::Flag::HasAudio))?)
+            P::Archive => self.archived()?,
+            P::Flag { flag: flag @ (Flag::Audio | Flag::ForcedFiletype), wanted: false } => {
+                Exact::In(self.with_media()? - self.set(SetKey::Flag(set_of(*flag)))?)
             }
             P::Flag { flag, wanted } => {
                 Exact::wanted(self.set(SetKey::Flag(set_of(*flag)))?, *wanted)
@@ -100,7 +96,10 @@ impl Search<'_> {
                 for filetype in expand_filetypes(types) {
                     all |= self.set(SetKey::Filetype(filetype))?;
                 }
-                Exact::wanted(all, *wanted)
+                match wanted {
+                    true => Exact::In(all),
+                    false => Exact::In(self.with_media()? - all),
+                }
             }
             P::Hash { wanted, kind, hashes } => {
                 Exact::wanted(self.with_hashes(*kind, hashes)?, *wanted)
@@ -126,6 +125,20 @@ impl Search<'_> {
         Ok(Some(exact))
     }
 
+    /// Items whose bytes were once examined.
+    fn with_media(&self) -> Result<RoaringBitmap> {
+        self.set(SetKey::Flag(store::Flag::HasMedia))
+    }
+
+    /// What is archived is not in the inbox, and it is here.
+    fn archived(&self) -> Result<Exact> {
+        let inbox = self.set(SetKey::Flag(store::Flag::Inbox))?;
+        Ok(match scope::is_stored(self.view, &self.request.domains) {
+            true => Exact::NotIn(inbox),
+            false => Exact::In(self.set(SetKey::Domain(builtin::STORAGE))? - inbox),
+        })
+    }
+
     /// Of some items those that fulfil a predicate that is no set.
     pub(super) fn with_system(
         &self,
@@ -137,10 +150,7 @@ impl Search<'_> {
             P::Number { quantity, test } => self.with_number(*quantity, test, within),
             P::Ratio(test) => self.with_ratio(test, &within),
             P::TagCount { namespace, test } => self.with_tag_count(namespace, test, within),
-            P::TagNumber { namespace, test } => {
-                let tags = self.numbered_tags(namespace, |number| test.matches(Some(number)))?;
-                self.with_any_tag(&tags, within)
-            }
+            P::TagNumber { namespace, test } => self.with_tag_number(namespace, test, within),
             P::Time { kind, test } => self.with_time(*kind, test, &within),
             P::Relationships { kind, test } => self.with_relationships(*kind, test, within),
             P::Views { canvases, test } => {
@@ -171,6 +181,10 @@ impl Search<'_> {
         mut within: RoaringBitmap,
     ) -> Result<RoaringBitmap> {
         let store = &self.view.library().store;
+        // Of files that were never here nothing is known, not even that they have no width.
+        if !matches!(quantity, Quantity::Notes | Quantity::Urls) {
+            within &= self.with_media()?;
+        }
         let column = match quantity {
             Quantity::Width => Column::Width,
             Quantity::Height => Column::Height,
@@ -246,13 +260,27 @@ impl Search<'_> {
             TimeKind::Archived => Column::ArchivedMs,
             TimeKind::Modified => Column::ModifiedMs,
             TimeKind::LastViewed => Column::LastViewedMs,
-            TimeKind::Imported => {
-                let times = self.import_times(within)?;
-                return Self::filter(within, |item| Ok(test.matches(times.of(item)?)));
-            }
+            TimeKind::Imported => return self.with_import_time(test, within),
         };
         let values = self.view.library().store.column(column)?;
         Self::filter(within, |item| Ok(test.matches(values.value(item))))
+    }
+
+    /// Of some items those that came into one of the searched domains, or went, at such a time.
+    /// All known files are no domain to come into: there the test says nothing.
+    fn with_import_time(&self, test: &TimeTest, within: &RoaringBitmap) -> Result<RoaringBitmap> {
+        let domains = &self.request.domains;
+        if scope::is_all_known(self.view, domains) || test.op == NumberOp::NotEqual {
+            return Ok(within.clone());
+        }
+        if domains.current.len() == 1 && domains.deleted.is_empty() {
+            let times = self.import_times(within)?;
+            return Self::filter(within, |item| Ok(test.matches(times.of(item)?)));
+        }
+        Self::filter(within, |item| {
+            let Some(record) = self.view.snapshot.item(item)? else { return Ok(false) };
+            Ok(self.times_in_domains(&record).any(|time| test.matches(Some(time))))
+        })
     }
 
     fn with_hashes(&self, kind: HashKind, hashes: &[String]) -> Result<RoaringBitmap> {
@@ -285,7 +313,7 @@ impl Search<'_> {
                 let domains = FileDomains { current: vec![service], deleted: Vec::new() };
                 match scope::is_all_known(self.view, &domains) {
                     true => self.set(SetKey::Known),
-                    false => scope::domain_set(self.view, &domains, &[], &[]),
+                    false => scope::domain_set(self.view, &domains),
                 }
             }
             // Nothing is ever uploaded to a file repository from here, so nothing waits for it.

@@ -8,6 +8,7 @@ use super::Search;
 use crate::library::View;
 use crate::library::error::Result;
 use crate::model::ids::{ItemId, ServiceId, TagId};
+use crate::model::number_test::{NumberOp, NumberTest};
 use crate::model::predicate::{NamespaceFilter, TagQuestion, TagStatus};
 use crate::model::tag::{self, Tag};
 use crate::model::tag_pattern::{NamespacePattern, SubtagPattern, TagPattern};
@@ -240,8 +241,28 @@ impl Search<'_> {
         Ok((stored - doubtful) | shown | certain)
     }
 
+    /// Of some items those with a tag that is such a number. About a number is above one and below
+    /// another, and these may be two tags.
+    pub(super) fn with_tag_number(
+        &self,
+        filter: &NamespaceFilter,
+        test: &NumberTest,
+        mut within: RoaringBitmap,
+    ) -> Result<RoaringBitmap> {
+        if test.op != NumberOp::About {
+            let tags = self.numbered_tags(filter, |number| test.matches(Some(number)))?;
+            return self.with_any_tag(&tags, within);
+        }
+        let (least, greatest) = test.about_bounds();
+        for (op, bound) in [(NumberOp::Greater, least), (NumberOp::Less, greatest)] {
+            within =
+                self.with_tag_number(filter, &NumberTest::new(test.rule, op, bound), within)?;
+        }
+        Ok(within)
+    }
+
     /// Tags whose subtag is a whole number for which `test` says yes.
-    pub(super) fn numbered_tags(
+    fn numbered_tags(
         &self,
         filter: &NamespaceFilter,
         test: impl Fn(i64) -> bool,
