@@ -20,6 +20,9 @@ const JSON_AGE_S: u32 = 4;
 /// How long files may be kept: their content never changes.
 pub const FILE_AGE_S: u32 = 31_536_000;
 
+/// How much of a refusal's sentence is sent.
+const MESSAGE_CHARS_MAX: usize = 4000;
+
 /// A successful answer.
 #[derive(Debug)]
 pub enum Answer {
@@ -167,8 +170,14 @@ impl Rejection {
             version: u32,
             hydrus_version: u32,
         }
+        let mut error = self.message;
+        // Clients show it; whoever sends a megabyte does not get it back.
+        if let Some((end, _)) = error.char_indices().nth(MESSAGE_CHARS_MAX) {
+            error.truncate(end);
+            error.push_str("...");
+        }
         let body = Body {
-            error: self.message,
+            error,
             exception_type: self.exception,
             status_code: self.status.0,
             version: API_VERSION,

@@ -402,4 +402,8 @@ fn fixed_page(request: &Request) -> Option<Response> {
 }
 
 #[cfg(test)]
+mod malformed_inputs;
+#[cfg(test)]
+mod malformed_tests;
+#[cfg(test)]
 mod tests;

@@ -48,6 +48,16 @@ impl TestLibrary {
         self.library.view().unwrap().item(id).unwrap().unwrap()
     }
 
+    /// A number that differs when anything in the store does.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        store::fingerprint(&self.library.view().unwrap().snapshot).unwrap()
+    }
+
+    /// Where it keeps its data.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// Asserts that everything derived agrees with its source.
     #[track_caller]
     pub(crate) fn check(&self) {

@@ -24,6 +24,8 @@ mod tests;
 mod write;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use check::fingerprint;
 pub use check::{CheckReport, check};
 pub use codec::{Key, Record};
 pub use columns::{Column, ColumnValues, NO_VALUE};

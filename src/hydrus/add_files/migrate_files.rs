@@ -17,6 +17,12 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         let sentence = "Please name at least one local file domain to copy the files into!";
         return Err(Rejection::bad_request(sentence));
     }
-    context.library().migrate_files(context.files_to_write(params)?, domains)?;
+    let files = context.files(params)?;
+    if let Some(unknown) = files.iter().find(|file| file.id.is_none()) {
+        let sentence = format!("Sorry, the file {} is in no local file domain.", unknown.hash);
+        return Err(Rejection::bad_request(sentence));
+    }
+    let items = files.iter().filter_map(|file| file.id).collect();
+    context.library().migrate_files(items, domains)?;
     Ok(Answer::Empty)
 }

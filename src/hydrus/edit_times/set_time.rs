@@ -30,7 +30,7 @@ const PARAMS: &[Param] = &[
 ];
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
-    context.files(params)?;
+    let files = context.files(params)?;
     let kind = params.need_integer("timestamp_type")?;
     let moment_ms = moment_ms(params)?;
     let is_null = params.is_null("timestamp") || params.is_null("timestamp_ms");
@@ -45,6 +45,15 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         }
     }
     let which = which(context, params, kind)?;
+    // A file that nobody has heard of has no time that could be edited, and gets no record for that.
+    let is_free = matches!(which, TimeOf::ModifiedOnDomain(_));
+    if let Some(unknown) = files.iter().find(|file| file.id.is_none() && !is_free) {
+        return Err(Rejection::bad_request(format!(
+            "Sorry, times other than those of web domains can only be edited, not added, and this \
+             file has none: {}",
+            unknown.hash
+        )));
+    }
     let items = context.files_to_write(params)?;
     context.library().set_time(items, which, moment_ms)?;
     Ok(Answer::Empty)

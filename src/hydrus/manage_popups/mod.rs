@@ -44,6 +44,16 @@ fn change(context: &Context, params: &Params) -> Result<PopupChange, Rejection> 
         let value = params.value(name);
         value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
     };
+    let change = PopupChange {
+        title: text("status_title")?,
+        text_1: text("status_text_1")?,
+        text_2: text("status_text_2")?,
+        gauge_1: gauge(params, "popup_gauge_1")?,
+        gauge_2: gauge(params, "popup_gauge_2")?,
+        api_data: api_data.or_else(|| params.is_null("api_data").then_some(None)),
+        files: None,
+    };
+    // Last, for it may make records of files.
     let files = if ["hash", "hashes", "file_id", "file_ids"].iter().any(is_given) {
         let label = label.ok_or_else(|| {
             Rejection::bad_request("\"files_label\" is required to add files to a popup!")
@@ -52,15 +62,7 @@ fn change(context: &Context, params: &Params) -> Result<PopupChange, Rejection> 
     } else {
         None
     };
-    Ok(PopupChange {
-        title: text("status_title")?,
-        text_1: text("status_text_1")?,
-        text_2: text("status_text_2")?,
-        gauge_1: gauge(params, "popup_gauge_1")?,
-        gauge_2: gauge(params, "popup_gauge_2")?,
-        api_data: api_data.or_else(|| params.is_null("api_data").then_some(None)),
-        files,
-    })
+    Ok(PopupChange { files, ..change })
 }
 
 /// A gauge: `Some(None)` takes it away.
