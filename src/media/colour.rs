@@ -1,12 +1,10 @@
 //! Colour management: embedded profiles and PNG chromaticities to sRGB.
 
-use moxcms::{
-    Chromaticity, ColorPrimaries, ColorProfile, DataColorSpace, Layout, ToneReprCurve,
-    Transform8BitExecutor, TransformOptions, XyY,
-};
+use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 use std::sync::Arc;
 
 use super::picture::Picture;
+use super::shaper::Shaper;
 
 /// A profile that changes no probe by more than this is sRGB by another name; the reference's
 /// engine leaves such pixels as they are.
@@ -48,6 +46,11 @@ pub fn cmyk_to_srgb(
 /// Converts by an embedded profile. Profiles that are damaged, or not for RGB, change nothing.
 #[must_use]
 pub fn to_srgb(picture: Picture, profile: Option<&[u8]>) -> Picture {
+    match profile.and_then(Shaper::of_profile) {
+        Some(Some(shaper)) => return shaper.apply(picture),
+        Some(None) => return picture,
+        None => {}
+    }
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     match profile {
         Some(profile) if profile.color_space == DataColorSpace::Rgb => converted(picture, &profile),
@@ -68,16 +71,16 @@ pub fn from_chromaticities(
     if gamma == 0.0 || pairs.iter().any(|(x, y)| *x == 0.0 || *y == 0.0) {
         return picture;
     }
-    let point = |at: usize| Chromaticity { x: pairs[at].0, y: pairs[at].1 };
-    let white = XyY::new(f64::from(pairs[0].0), f64::from(pairs[0].1), 1.0);
-    let mut profile = ColorProfile::new_srgb();
-    let primaries = ColorPrimaries { red: point(1), green: point(2), blue: point(3) };
-    profile.update_rgb_colorimetry(white, primaries);
-    let curve = ToneReprCurve::Parametric(vec![1.0 / gamma]);
-    profile.red_trc = Some(curve.clone());
-    profile.green_trc = Some(curve.clone());
-    profile.blue_trc = Some(curve);
-    converted(picture, &profile)
+    let wide = |(x, y): (f32, f32)| (decimal(x), decimal(y));
+    match Shaper::of_chromaticities(1.0 / decimal(gamma), pairs.map(wide)) {
+        Some(Some(shaper)) => shaper.apply(picture),
+        _ => picture,
+    }
+}
+
+/// A number of five decimals that was kept as less precise one.
+fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e5).round() / 1e5
 }
 
 fn transform(

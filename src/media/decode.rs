@@ -39,11 +39,13 @@ pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
             colour::to_srgb(raw, facts.icc_profile.as_deref())
         }
     };
-    // The turning of a HEIF or JXL is part of its picture; the EXIF of a PNG is not obeyed.
+    // The turning of a HEIF is part of its picture; the EXIF of a PNG is not obeyed.
     let turned = match kind {
-        FileType::JPEG | FileType::WEBP | FileType::ANIMATED_WEBP | FileType::TIFF => {
+        FileType::JPEG | FileType::WEBP | FileType::ANIMATED_WEBP | FileType::JXL => {
             picture.oriented(facts.orientation)
         }
+        // The reference's reader turns a TIFF upright, and the reference turns it once more.
+        FileType::TIFF => picture.oriented(facts.orientation).oriented(facts.orientation),
         _ => picture,
     };
     Some(Still { picture: turned.without_useless_alpha(), facts, pixel_hash })

@@ -15,7 +15,7 @@ use super::picture::Picture;
 use super::probe::{Probe, probe};
 use super::source::Source;
 use super::thumbnail::{Thumbnail, ThumbnailOptions, encode, shrink, thumbnail_size};
-use super::{Refusal, animation, heif, icon, psd};
+use super::{Refusal, animation, heif, icon, prober, psd};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
 use crate::model::media::MediaInfo;
@@ -52,7 +52,7 @@ pub fn examine(path: &Path, options: &ThumbnailOptions) -> Result<Examined, Refu
         }
         None => {
             let digests = hashes::digest_file(path).map_err(unreadable)?;
-            file.ask_container(&source, identified.probe);
+            file.ask_container(&source, identified.probe)?;
             digests
         }
     };
@@ -176,7 +176,7 @@ impl File<'_> {
             }
             FileType::HEIF_SEQUENCE | FileType::HEIC_SEQUENCE | FileType::AVIF_SEQUENCE => {
                 self.found.facts = metadata::facts(bytes, self.kind);
-                self.ask_container(&Source::of_bytes(bytes.to_vec()), None);
+                self.ask_container(&Source::of_bytes(bytes.to_vec()), None)?;
             }
             _ => {}
         }
@@ -302,8 +302,8 @@ impl File<'_> {
         }
     }
 
-    fn ask_container(&mut self, source: &Source, asked: Option<Probe>) {
-        let Some(probe) = asked.or_else(|| probe(source)) else { return };
+    fn ask_container(&mut self, source: &Source, asked: Option<Probe>) -> Result<(), Refusal> {
+        let mut probe = asked.or_else(|| probe(source)).unwrap_or_default();
         let audio_alone = self.kind.is_audio();
         self.found.duration_ms =
             if audio_alone { probe.duration_from_zero_ms() } else { probe.duration_ms() };
@@ -311,12 +311,57 @@ impl File<'_> {
             self.found.size = (video.width > 0).then_some((video.width, video.height));
             self.found.num_frames = probe.reference_frames(source.size());
         }
-        self.found.probe = Some(probe);
-        if !audio_alone {
+        if audio_alone {
+            self.cover(source);
+        } else {
+            self.ask_ffmpeg(source, &mut probe);
+            if self.kind.is_video() && probe.video.is_none() {
+                return Err(Refusal::NoVideo);
+            }
             let index = thumbnail_frame(self.found.num_frames) as f64;
             let length = self.found.duration_ms.unwrap_or(0) as f64 / 1000.0;
             let seconds = index * length / self.found.num_frames.unwrap_or(1).max(1) as f64;
             self.found.thumbnail = super::frame::video_frame(self.path, seconds, self.target());
+        }
+        self.found.probe = Some(probe);
+        Ok(())
+    }
+
+    /// What the built-in parsers leave open or cannot know, if ffmpeg is there to tell.
+    fn ask_ffmpeg(&mut self, source: &Source, probe: &mut Probe) {
+        let is_known = |kind| !matches!(kind, FileType::MPEG | FileType::REALVIDEO);
+        let is_whole = self.found.size.is_some()
+            && self.found.duration_ms.is_some()
+            && self.found.num_frames.is_some()
+            && !probe.is_cut;
+        if !(is_known(self.kind) && is_whole)
+            && let Some(told) = prober::film(self.path, source.size())
+        {
+            self.found.size = told.size.or(self.found.size);
+            self.found.duration_ms = told.duration_ms;
+            self.found.num_frames = told.num_frames;
+            probe.video.get_or_insert_default();
+            if told.has_sound {
+                probe.audio.get_or_insert_default();
+            }
+        }
+        if let Some(audio) = &mut probe.audio
+            && let Some(is_audible) = prober::is_audible(self.path)
+        {
+            audio.is_silent = !is_audible;
+        }
+    }
+
+    /// The picture inside a sound file.
+    fn cover(&mut self, source: &Source) {
+        let Some(bytes) = super::cover::picture(source, self.kind) else { return };
+        let kind = match bytes.first() {
+            Some(0xFF) => FileType::JPEG,
+            Some(0x89) => FileType::PNG,
+            _ => return,
+        };
+        if let Some(still) = decode::still(&bytes, kind) {
+            self.shrink(&still.picture);
         }
     }
 

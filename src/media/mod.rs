@@ -11,6 +11,7 @@ mod beside;
 pub mod blob;
 mod coded;
 pub mod colour;
+mod cover;
 pub mod decode;
 pub mod document;
 pub mod examine;
@@ -27,9 +28,11 @@ pub mod montage;
 mod ole;
 pub mod picture;
 pub mod probe;
+mod prober;
 mod psd;
 pub mod render;
 pub mod resize;
+mod shaper;
 pub mod source;
 pub mod thumbnail;
 pub mod worker;
@@ -66,6 +69,8 @@ pub enum Refusal {
     Malformed(String),
     #[error("Requested file is not an image!")]
     NotAnImage,
+    #[error("Wanted to parse video data, but file did not appear to have a video stream!")]
+    NoVideo,
     /// The system's own words.
     #[error("Could not read the file: {0}")]
     Unreadable(String),

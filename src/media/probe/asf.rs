@@ -25,6 +25,7 @@ struct Header {
     is_broadcast: bool,
     packet_bytes: usize,
     packets: u64,
+    file_bytes: u64,
     video: Option<usize>,
     audio: Option<usize>,
     /// Of the video stream, in units of 100 ns; 0 when not told.
@@ -60,6 +61,7 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
     } else {
         starts.iter().max().copied().unwrap_or(0) + told
     };
+    probe.is_cut = header.file_bytes > source.size();
     probe.duration_s = Some((end - start) as f64 / 1e3);
     probe.start_s = start as f64 / 1e3;
     if let (Some(video), Some(id)) = (&mut probe.video, header.video) {
@@ -91,6 +93,7 @@ fn objects(mut rest: &[u8], probe: &mut Probe, header: &mut Header, depth: usize
         let content = rest.get(24..size)?;
         match rest[..4].try_into().ok()? {
             FILE_PROPERTIES => {
+                header.file_bytes = Bytes(content.get(16..)?).le(8)?;
                 header.packets = Bytes(content.get(32..)?).le(8)?;
                 header.length_ms = (Bytes(content.get(40..)?).le(8)? / 10_000) as i64;
                 header.preroll_ms = Bytes(content.get(56..)?).le(8)?.min(1 << 32) as i64;

@@ -17,7 +17,7 @@ pub(super) fn flac(source: &Source, at: u64) -> Option<Probe> {
 }
 
 pub(super) fn wav(source: &Source) -> Option<Probe> {
-    let (mut at, mut codec, mut byte_rate) = (12, String::new(), 0);
+    let (mut at, mut codec, mut byte_rate, mut rate, mut samples) = (12, String::new(), 0, 0, 0);
     for _ in 0..1024 {
         let head = source.array::<8>(at)?;
         let size = Bytes(&head[4..]).le(4)?;
@@ -30,9 +30,15 @@ pub(super) fn wav(source: &Source) -> Option<Probe> {
                     tag = Bytes(format.get(24..)?).le(2)?;
                 }
                 codec = wave_audio(tag, bits);
+                rate = Bytes(format.get(4..)?).le(4)?;
                 byte_rate = Bytes(format.get(8..)?).le(4)?;
             }
+            b"fact" => samples = Bytes(&source.array::<4>(at + 8)?).le(4)?,
             b"data" => {
+                // Compressed samples are counted beside the data.
+                if samples > 0 && rate > 0 && !codec.starts_with("pcm") {
+                    return Some(sound("wav", &codec, samples as f64 / rate as f64));
+                }
                 let size = size.min(source.size() - at - 8);
                 return Some(sound("wav", &codec, size as f64 / byte_rate.max(1) as f64));
             }

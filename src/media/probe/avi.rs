@@ -5,7 +5,9 @@ use crate::media::source::Source;
 
 pub(super) fn probe(source: &Source) -> Option<Probe> {
     let head = source.read(0, 1 << 20);
-    let mut probe = Probe { format: "avi", ..Probe::default() };
+    let said = Bytes(&source.array::<4>(4)?).le(4)? + 8;
+    let is_cut = said > source.size();
+    let mut probe = Probe { format: "avi", is_cut, ..Probe::default() };
     let mut stream: [u8; 4] = [0; 4];
     let (mut scale, mut rate, mut length, mut handler) = (0, 0, 0, [0_u8; 4]);
     let mut seconds = 0.0_f64;
@@ -15,6 +17,11 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         let content = head.get(at + 8..(at + 8).saturating_add(size).min(head.len()))?;
         if kind == b"LIST" {
             if content.starts_with(b"movi") {
+                if let Some(video) = &mut probe.video
+                    && let Some(frames) = frames(source, at as u64 + 12, (at + 8 + size) as u64)
+                {
+                    video.num_frames = Some(frames);
+                }
                 break;
             }
             at += 12;
@@ -55,4 +62,25 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
     }
     probe.duration_s = Some(seconds);
     (probe.video.is_some() || probe.audio.is_some()).then_some(probe)
+}
+
+/// The pictures between two places, empty ones left out; `None` where they are not counted.
+fn frames(source: &Source, mut at: u64, end: u64) -> Option<u64> {
+    const COUNT_BYTES_MAX: u64 = 256 << 20;
+    if source.size() > COUNT_BYTES_MAX {
+        return None;
+    }
+    let mut frames = 0;
+    while at + 8 <= end.min(source.size()) {
+        let head = source.array::<8>(at)?;
+        let size = Bytes(&head[4..]).le(4)?;
+        if &head[..4] == b"LIST" {
+            at += 12;
+            continue;
+        }
+        let is_picture = matches!(&head[2..4], b"dc" | b"db");
+        frames += u64::from(is_picture && size > 0);
+        at += 8 + size.next_multiple_of(2);
+    }
+    (frames > 0).then_some(frames)
 }

@@ -40,6 +40,7 @@ struct Track {
     codec: String,
     private: Vec<u8>,
     default_ns: u64,
+    delay_ns: u64,
     width: u64,
     height: u64,
     display: (u64, u64),
@@ -52,10 +53,12 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
     let mut doc_type = Vec::new();
     let (mut scale, mut duration) = (1_000_000_u64, 0.0);
     let mut tracks: Vec<Track> = Vec::new();
-    let (mut cluster_time, mut last_time) = (0, 0);
+    let (mut cluster_time, mut last_time, mut is_cut) = (0, 0, false);
     for _ in 0..ELEMENTS_MAX {
         let Some((id, start, size)) = walk.element() else { break };
         let small = || source.read(start, usize::try_from(size).unwrap_or(0).min(1 << 16));
+        // A segment of unknown size was written live; its length is the prober's guess.
+        is_cut |= id == 0x1853_8067 && start.saturating_add(size) > source.size();
         match id {
             // Masters that are walked into: EBML, Segment, Cluster, BlockGroup.
             0x1A45_DFA3 | 0x1853_8067 | 0x1F43_B675 | 0xA0 => continue,
@@ -80,7 +83,8 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         }
     }
     let ticks = if duration > 0.0 { duration } else { last_time as f64 };
-    finish(&doc_type, &tracks, ticks * scale as f64 / 1e9)
+    let probe = finish(&doc_type, &tracks, ticks * scale as f64 / 1e9)?;
+    Some(Probe { is_cut, ..probe })
 }
 
 /// Counts a block; gives its time relative to its cluster.
@@ -142,6 +146,7 @@ fn track(source: &Source, start: u64, size: u64) -> Track {
             0x83 => track.kind = number(source, start, size),
             0x86 => track.codec = String::from_utf8_lossy(&bytes()).trim_end_matches('\0').into(),
             0x63A2 => track.private = bytes(),
+            0x56AA => track.delay_ns = number(source, start, size),
             0x23_E383 => track.default_ns = number(source, start, size),
             0xE0 => {
                 for (id, start, size) in children(source, start, size) {
@@ -164,6 +169,12 @@ fn track(source: &Source, start: u64, size: u64) -> Track {
 fn finish(doc_type: &[u8], tracks: &[Track], seconds: f64) -> Option<Probe> {
     let format = if doc_type.starts_with(b"webm") { "webm" } else { "matroska" };
     let mut probe = Probe { format, duration_s: Some(seconds), ..Probe::default() };
+    // Sound alone begins as much before zero as its decoder needs to get going.
+    let delay_ms =
+        tracks.iter().map(|track| (track.delay_ns as f64 / 1e6).round()).fold(0.0, f64::max);
+    if tracks.iter().all(|track| track.kind != 1) {
+        probe.start_s = -delay_ms / 1e3;
+    }
     probe.video = tracks.iter().find(|track| track.kind == 1).map(|track| Video {
         codec: video_codec(track),
         width: shown_width(track),

@@ -23,6 +23,8 @@ pub struct Probe {
     /// When the first packet is shown; sound files are as long as their last packet is late.
     pub start_s: f64,
     pub bit_rate: u64,
+    /// The file ends before what its container says.
+    pub is_cut: bool,
     pub video: Option<Video>,
     pub audio: Option<Audio>,
 }

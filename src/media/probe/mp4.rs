@@ -43,6 +43,7 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         }
         at = at.checked_add(size)?;
         if at >= source.size() {
+            probe.is_cut = at > source.size();
             break;
         }
     }
@@ -72,7 +73,7 @@ fn box_size(head: &[u8; 16], left: u64) -> Option<([u8; 4], u64, u64)> {
 
 fn finish(mut probe: Probe, tracks: &[Track], movie_s: f64) -> Option<Probe> {
     let seconds = |track: &Track| track.duration as f64 / track.timescale.max(1) as f64;
-    let video = tracks.iter().find(|track| &track.handler == b"vide" && !track.pictures);
+    let video = tracks.iter().find(|track| track.is_film() && !track.pictures);
     let audio = tracks.iter().find(|track| &track.handler == b"soun");
     let longest = tracks.iter().map(seconds).fold(0.0, f64::max);
     probe.duration_s = Some(if movie_s > 0.0 { movie_s } else { longest });
@@ -98,6 +99,13 @@ fn finish(mut probe: Probe, tracks: &[Track], movie_s: f64) -> Option<Probe> {
         is_silent: &track.codec == b"mp4a" && track.samples > 0 && track.largest_sample <= 32,
     });
     (probe.video.is_some() || probe.audio.is_some()).then_some(probe)
+}
+
+impl Track {
+    /// Moving pictures, be they those of a film or of a picture file.
+    fn is_film(&self) -> bool {
+        matches!(&self.handler, b"vide" | b"pict")
+    }
 }
 
 fn audio_codec(track: &Track) -> String {
@@ -206,7 +214,7 @@ fn sample_entry(content: &[u8], track: &mut Track) -> Option<()> {
     let (kind, entry) = boxes(content.get(8..)?).next()?;
     track.codec = kind.try_into().ok()?;
     track.entry = entry.to_vec();
-    let children = if &track.handler == b"vide" {
+    let children = if track.is_film() {
         track.width = Bytes(entry.get(24..)?).be(2)? as u32;
         track.height = Bytes(entry.get(26..)?).be(2)? as u32;
         track.pictures = matches!(&track.codec, b"png " | b"jpg ");

@@ -10,7 +10,6 @@ struct Stream {
     serial: u64,
     codec: &'static str,
     rate: f64,
-    skip: f64,
     keyframe_shift: u32,
     size: (u32, u32),
 }
@@ -39,7 +38,7 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
             frames = frames.max(Some(count));
             seconds = seconds.max(count as f64 / stream.rate);
         } else {
-            seconds = seconds.max((position as f64 - stream.skip) / stream.rate);
+            seconds = seconds.max(position as f64 / stream.rate);
         }
     }
     let video = streams.iter().find(|stream| stream.size.0 > 0);
@@ -84,21 +83,21 @@ fn page(bytes: &[u8]) -> Option<(u8, u64, u64, &[u8])> {
 }
 
 fn identify(serial: u64, body: &[u8]) -> Option<Stream> {
-    let stream =
-        |codec, rate, skip| Stream { serial, codec, rate, skip, keyframe_shift: 0, size: (0, 0) };
+    let stream = |codec, rate| Stream { serial, codec, rate, keyframe_shift: 0, size: (0, 0) };
     let le = |at: usize, count: usize| Bytes(body.get(at..)?).le(count).map(|n| n as f64);
     if body.starts_with(b"\x01vorbis") {
-        return Some(stream("vorbis", le(12, 4)?.max(1.0), 0.0));
+        return Some(stream("vorbis", le(12, 4)?.max(1.0)));
     }
     if body.starts_with(b"OpusHead") {
-        return Some(stream("opus", 48_000.0, le(10, 2)?));
+        // What is skipped at the start belongs to the duration in the prober's eyes.
+        return Some(stream("opus", 48_000.0));
     }
     if body.starts_with(b"\x7FFLAC") {
         let rate = Bytes(body.get(27..)?).be(3)? >> 4;
-        return Some(stream("flac", rate.max(1) as f64, 0.0));
+        return Some(stream("flac", rate.max(1) as f64));
     }
     if body.starts_with(b"Speex   ") {
-        return Some(stream("speex", le(36, 4)?.max(1.0), 0.0));
+        return Some(stream("speex", le(36, 4)?.max(1.0)));
     }
     if body.starts_with(b"\x80theora") {
         let be = |at: usize, count: usize| Bytes(body.get(at..)?).be(count);
@@ -106,7 +105,7 @@ fn identify(serial: u64, body: &[u8]) -> Option<Stream> {
         return Some(Stream {
             keyframe_shift: (be(40, 2)? >> 5 & 31) as u32,
             size: (be(14, 3)? as u32, be(17, 3)? as u32),
-            ..stream("theora", rate, 0.0)
+            ..stream("theora", rate)
         });
     }
     None
