@@ -244,6 +244,14 @@ impl View {
         Ok(found)
     }
 
+    /// The items with the perceptual hash of a video.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn with_video_hash(&self) -> Result<RoaringBitmap> {
+        Ok(self.snapshot.set(SetKey::Flag(Flag::HasVideoHash))?)
+    }
+
     /// The scenes with markers.
     ///
     /// # Errors
@@ -300,6 +308,14 @@ impl View {
     /// When reading fails.
     pub fn folder(&self, id: FolderId) -> Result<Option<Folder>> {
         Ok(self.snapshot.get(&FOLDERS, &id)?)
+    }
+
+    /// All folders of library paths.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn folders(&self) -> Result<Vec<(FolderId, Folder)>> {
+        Ok(self.snapshot.with_prefix(&FOLDERS, &[])?)
     }
 
     /// The folder at a path.

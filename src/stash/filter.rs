@@ -6,10 +6,12 @@
 pub(super) mod criteria;
 mod entities;
 mod fields;
+mod files;
 mod items;
 mod markers;
 
 pub(super) use entities::{Found, entities};
+pub(super) use files::{FileFilter, folder_matches};
 pub(super) use items::{Kind, items};
 pub(super) use markers::markers;
 

@@ -1,5 +1,6 @@
 //! Lists: totals over all matches, their order, and one page of them.
 
+mod files;
 mod markers;
 
 use std::cmp::Ordering;
@@ -7,6 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub(super) use files::order_by_key;
 pub(super) use markers::{page_of_markers, shuffle};
 use roaring::RoaringBitmap;
 

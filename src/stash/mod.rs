@@ -14,6 +14,7 @@ mod downloads;
 mod edit;
 mod error;
 mod file;
+mod files;
 mod filter;
 mod find;
 mod graphql;

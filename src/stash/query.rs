@@ -8,6 +8,7 @@ use super::absent;
 use super::configuration::Configuration;
 use super::directory::Directory;
 use super::file::{Folder, FolderRef, any_file};
+use super::files;
 use super::filter::{self, Kind};
 use super::find::{self, Window, named_ids, words};
 use super::group::Group;
@@ -307,6 +308,7 @@ impl Object for Query {
             }
             "findFile" => self.find_file(arguments),
             "findFolder" => self.find_folder(arguments),
+            "findFiles" | "findFolders" => files::query(scope, field),
             "directory" => Ok(Resolved::object(Directory::read(arguments.str("path"))?)),
             "directories" => Ok(Directory::read(arguments.str("path"))?.folders()),
             "configuration" => Ok(Resolved::object(Configuration::new(scope))),

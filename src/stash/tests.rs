@@ -356,6 +356,8 @@ fn what_has_no_resolver_is_listed() {
         ("FindGalleriesResultType", &["absent"]),
         ("DLNAStatus", &["absent"]),
         ("Directory", &["directory"]),
+        ("FindFilesResultType", &["files"]),
+        ("FindFoldersResultType", &["files"]),
         ("Job", &["job"]),
         ("JobStatusUpdate", &["job"]),
         ("MetadataUpdateStatus", &["job"]),

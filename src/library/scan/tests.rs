@@ -302,3 +302,32 @@ fn a_removed_library_folder_takes_its_files_along_and_comes_back_with_them() {
     shelf.scan();
     assert!(shelf.scratch.item(id).is_in(domain));
 }
+
+#[test]
+fn a_file_is_found_by_the_words_of_its_path_at_once_and_after_a_rename() {
+    let shelf = Shelf::new();
+    shelf.put("birds/red kite-01.jpg", PICTURE);
+    shelf.scan();
+    let (_, id) = shelf.place("birds/red kite-01.jpg").unwrap();
+    let found = |word: &str| {
+        let view = shelf.scratch.library.view().unwrap();
+        let fields = [crate::library::objects::TextField::Path];
+        let found = view.text_candidates(&fields, word).unwrap();
+        found.expect("the index narrows a word down").contains(id.0)
+    };
+    for word in ["kite-01", "ed kit", "birds", "kite-01.jpg"] {
+        assert!(found(word), "{word}");
+    }
+    assert!(!found("wren"));
+    fs::rename(shelf.folder.join("birds/red kite-01.jpg"), shelf.folder.join("wren.jpg")).unwrap();
+    shelf.scan();
+    assert!(found("wren.jpg") && !found("red kite"));
+    // New bytes under the path: a later member, found at the head that Stash shows.
+    shelf.put("wren.jpg", OTHER);
+    shelf.scan();
+    assert_ne!(shelf.place("wren.jpg").unwrap().1, id);
+    assert!(found("wren"));
+    fs::remove_file(shelf.folder.join("wren.jpg")).unwrap();
+    shelf.scan();
+    assert!(!found("kite"));
+}

@@ -36,7 +36,7 @@ pub(super) fn place(name: &str) -> Place {
     match name {
         "tags" | "performers" | "studios" | "groups" | "movies" | "organized"
         | "performer_favorite" | "performer_tags" | "oshash" | "checksum" | "interactive"
-        | "has_markers" | "galleries" => Place::Set,
+        | "has_markers" | "galleries" | "phash" | "phash_distance" | "duplicated" => Place::Set,
         "id" | "rating100" | "rating" | "o_counter" | "resolution" | "orientation" | "duration"
         | "framerate" | "bitrate" | "resume_time" | "play_duration" | "play_count"
         | "last_played_at" | "date" | "created_at" | "updated_at" | "tag_count"
@@ -44,9 +44,10 @@ pub(super) fn place(name: &str) -> Place {
             Place::Memory
         }
         "tags_filter" | "performers_filter" | "studios_filter" | "groups_filter"
-        | "movies_filter" | "markers_filter" => Place::Related,
+        | "movies_filter" | "markers_filter" | "galleries_filter" => Place::Related,
         "details" | "director" | "photographer" | "path" | "url" | "file_count" | "video_codec"
-        | "audio_codec" | "captions" | "stash_id_endpoint" | "stash_id" => Place::Record,
+        | "audio_codec" | "captions" | "stash_id_endpoint" | "stash_id" | "files_filter"
+        | "performer_age" => Place::Record,
         _ => Place::Nowhere,
     }
 }
@@ -244,8 +245,9 @@ fn missing(
         "performers" => within - entities(EntityKind::Performer)?,
         "studio" => within - entities(EntityKind::Studio)?,
         "movie" | "group" => within - entities(EntityKind::Group)?,
-        // Nothing has one of these yet.
-        "galleries" | "phash" => within,
+        // Nothing is in a gallery.
+        "galleries" => within,
+        "phash" => within - view.with_video_hash()?,
         "stash_id" | "cover" => {
             let stateful = view.flagged(Flag::HasObjectState)?;
             keep(within, |id| {
@@ -350,6 +352,8 @@ pub(super) enum RecordTest {
     Codec(bool, StringTest),
     Hash(bool, StringTest),
     Captions(StringTest),
+    /// Years of any performer on the day of the object.
+    Age(NumberTest),
     /// On the ids, of that endpoint where one is named.
     StashIds(StringTest, Option<String>),
 }
@@ -368,6 +372,7 @@ impl RecordTest {
             "video_codec" | "audio_codec" => RecordTest::Codec(name == "video_codec", text()?),
             "oshash" | "checksum" => RecordTest::Hash(name == "oshash", text()?),
             "captions" => RecordTest::Captions(text()?),
+            "performer_age" => RecordTest::Age(NumberTest::read(name, value)?),
             "stash_id" => RecordTest::StashIds(text()?, None),
             "stash_id_endpoint" => {
                 let criterion = object(name, value)?;
@@ -429,6 +434,17 @@ impl RecordTest {
                     .collect();
                 test.matches_list(codes.iter().map(String::as_str))
             }
+            RecordTest::Age(test) => {
+                let day = item.object.as_ref().and_then(|object| object.date.as_deref());
+                let Some(day) = day.map(super::criteria::first_day) else { return Ok(false) };
+                let tags = scope.view.item_entities(&scope.entities, id)?;
+                let performers = scope.cards_of(tags, EntityKind::Performer)?;
+                performers.iter().any(|card| {
+                    let born = card.detail("birthdate");
+                    let born = born.as_ref().and_then(|date| date.as_str());
+                    test.matches(born.and_then(|born| whole_years(born, &day))) && born.is_some()
+                })
+            }
             RecordTest::StashIds(test, endpoint) => {
                 let ids = item.object.as_ref().map_or(&[][..], |object| &object.stash_ids);
                 let wanted = |id: &&(String, String, i64)| {
@@ -438,4 +454,12 @@ impl RecordTest {
             }
         })
     }
+}
+
+/// Whole years from one day to another.
+fn whole_years(from: &str, to: &str) -> Option<f64> {
+    let from: jiff::civil::Date = super::criteria::first_day(from).parse().ok()?;
+    let to: jiff::civil::Date = to.parse().ok()?;
+    let had_birthday = (to.month(), to.day()) >= (from.month(), from.day());
+    Some(f64::from(to.year() - from.year()) - f64::from(u8::from(!had_birthday)))
 }

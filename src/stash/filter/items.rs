@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::criteria::{IdsMode, IdsTest, object};
 use super::fields::{self, Place};
+use super::files::FileFilter;
 use super::{Joined, criteria_of, joined};
 use crate::graphql::{FieldError, Map, Value};
 use crate::library::objects::LookupKind;
@@ -117,6 +118,14 @@ impl Narrowing<'_> {
                 return Ok(if wanted { within & favourites } else { within - favourites });
             }
             "performer_tags" => return self.by_performer_tags(value, within),
+            "phash" | "phash_distance" => return self.by_phash(name, value, within),
+            "duplicated" => {
+                let criterion = object(name, value)?;
+                let wanted = criterion.bool("duplicated").unwrap_or(false);
+                let counts = super::files::hash_counts(self.scope)?;
+                let is_several = |hash: u64| counts.get(&hash).is_some_and(|count| *count > 1);
+                return Ok(within & self.with_hash(&|hash| is_several(hash) == wanted)?);
+            }
             "oshash" | "checksum" => return self.by_hash(name, value, within),
             "has_markers" => {
                 let marked = self.scope.view.marked_scenes()?;
@@ -228,6 +237,36 @@ impl Narrowing<'_> {
         Ok(found)
     }
 
+    /// The objects of which a file has a perceptual hash that passes.
+    fn with_hash(&self, passes: &dyn Fn(u64) -> bool) -> Found {
+        let mut found = RoaringBitmap::new();
+        for (hash, item) in self.scope.view.video_hashes()? {
+            if passes(hash) {
+                found.extend(self.scope.view.head_of(item)?.map(|head| head.0));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Perceptual hashes: equal, or so near; of text that is no hash zero is read.
+    fn by_phash(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
+        let criterion = object(name, value)?;
+        let wanted = criterion.str("value").unwrap_or_default();
+        let wanted = u64::from_str_radix(wanted, 16).unwrap_or(0);
+        let distance = criterion.int("distance").and_then(|far| u32::try_from(far).ok());
+        let far = |hash: u64| (hash ^ wanted).count_ones();
+        let found = match (criterion.str("modifier").unwrap_or("EQUALS"), distance.unwrap_or(0)) {
+            ("EQUALS", 0) => self.with_hash(&|hash| hash == wanted)?,
+            ("NOT_EQUALS", 0) => self.with_hash(&|hash| hash != wanted)?,
+            ("EQUALS", distance) => self.with_hash(&|hash| far(hash) < distance)?,
+            ("NOT_EQUALS", distance) => self.with_hash(&|hash| far(hash) > distance)?,
+            ("NOT_NULL", _) => self.with_hash(&|_| true)?,
+            ("IS_NULL", _) => return Ok(within - self.with_hash(&|_| true)?),
+            (other, _) => return Err(FieldError::new(format!("invalid modifier {other}"))),
+        };
+        Ok(within & found)
+    }
+
     /// A whole hash is looked up; other tests read the records.
     fn by_hash(&self, name: &str, value: &Value, within: RoaringBitmap) -> Found {
         let criterion = object(name, value)?;
@@ -255,6 +294,18 @@ impl Narrowing<'_> {
             }
             None => (within, RoaringBitmap::new()),
         };
+        if name == "files_filter" {
+            let filter = FileFilter::read(self.scope, object(name, value)?)?;
+            return fields::keep(within, |id| {
+                let Some(item) = self.scope.view.item(id)?.map(Arc::new) else { return Ok(false) };
+                for file in self.scope.view.object_files(id, &item)? {
+                    if filter.matches(self.scope, id, &file)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            });
+        }
         let test = fields::RecordTest::read(name, value)?;
         let found = fields::keep(within, |id| {
             let Some(item) = self.scope.view.item(id)? else { return Ok(false) };
@@ -268,6 +319,10 @@ impl Narrowing<'_> {
         let filter = object(name, value)?;
         if filter.is_empty() {
             return Ok(within);
+        }
+        // No object is in a gallery.
+        if name == "galleries_filter" {
+            return Ok(RoaringBitmap::new());
         }
         if name == "markers_filter" {
             return Ok(within & super::markers::marked(self.scope, filter)?);
