@@ -9,7 +9,7 @@ use super::{Joined, criteria_of, joined};
 use crate::graphql::{FieldError, Map, Value};
 use crate::library::entities::{Catalogue, EntityCard};
 use crate::model::entity::EntityKind;
-use crate::model::ids::TagId;
+use crate::model::ids::{ItemId, TagId};
 use crate::model::natural::Query;
 use crate::stash::performer::counted;
 use crate::stash::scope::Scope;
@@ -99,6 +99,10 @@ enum Test {
     Year(NumberTest, &'static str),
     Missing(String),
     Ids(IdsTest, Relation),
+    /// On the ids, of that endpoint where one is named.
+    StashIds(StringTest, Option<String>),
+    /// Any of these tags.
+    TaggedWith(Vec<TagId>),
     Words(Vec<String>, Option<bool>, &'static str),
     /// Items that the entity must share one with.
     Items(roaring::RoaringBitmap),
@@ -115,6 +119,8 @@ enum Number {
     Children,
     Counter,
     Detail(&'static str),
+    Markers,
+    Plays,
     Zero,
 }
 
@@ -123,6 +129,8 @@ enum Relation {
     Parents,
     Children,
     Tags,
+    /// Of a kind, on the same items.
+    Sharing(EntityKind),
 }
 
 impl Level {
@@ -184,6 +192,34 @@ impl Test {
                 };
                 Ok(Some(Test::List(StringTest::read(name, value)?, of)))
             }
+            "stash_id_endpoint" => {
+                let criterion = object(name, value)?;
+                let mut renamed = Map::new();
+                for (from, to) in [("modifier", "modifier"), ("stash_id", "value")] {
+                    if let Some(given) = criterion.given(from) {
+                        renamed.insert(to, given.clone());
+                    }
+                }
+                let endpoint = criterion.str("endpoint").filter(|text| !text.is_empty());
+                let test = StringTest::read(name, &Value::Object(renamed))?;
+                Ok(Some(Test::StashIds(test, endpoint.map(str::to_owned))))
+            }
+            "date" => Ok(Some(Test::Date(DateTest::read(name, value)?, "date"))),
+            "containing_groups" => ids(Relation::Parents),
+            "sub_groups" => ids(Relation::Children),
+            "studios" => ids(Relation::Sharing(EntityKind::Studio)),
+            "groups" => ids(Relation::Sharing(EntityKind::Group)),
+            "performers" => ids(Relation::Sharing(EntityKind::Performer)),
+            "tags_filter" => {
+                let filter = object(name, value)?;
+                let found = entities(scope, EntityKind::Tag, Some(filter), None)?.cards(scope)?;
+                Ok(Some(Test::TaggedWith(found.iter().map(|card| card.id).collect())))
+            }
+            // Nothing is in a gallery.
+            "galleries_filter" => {
+                let is_empty = object(name, value)?.is_empty();
+                Ok((!is_empty).then(|| Test::Items(roaring::RoaringBitmap::new())))
+            }
             "favorite" | "filter_favorites" => flag(|card| card.entity.favorite),
             "ignore_auto_tag" => flag(|card| card.entity.ignore_auto_tag),
             "is_missing" => Ok(value.as_str().map(|what| Test::Missing(what.to_owned()))),
@@ -214,7 +250,7 @@ impl Test {
             }
             "name" | "sort_name" | "description" | "details" | "disambiguation" | "ethnicity"
             | "country" | "eye_color" | "measurements" | "fake_tits" | "career_length"
-            | "tattoos" | "piercings" | "hair_color" => {
+            | "tattoos" | "piercings" | "hair_color" | "director" | "synopsis" => {
                 Ok(Some(Test::Text(StringTest::read(name, value)?, name.to_owned())))
             }
             _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
@@ -256,6 +292,12 @@ impl Test {
                 test.matches(year)
             }
             Test::Missing(what) => is_missing(scope, card, what)?,
+            Test::StashIds(test, endpoint) => {
+                let ids = card.entity.stash_ids.iter();
+                let wanted = ids.filter(|id| endpoint.as_ref().is_none_or(|e| *e == id.0));
+                test.matches_list(wanted.map(|id| id.1.as_str()))
+            }
+            Test::TaggedWith(tags) => card.own_tags().iter().any(|tag| tags.contains(tag)),
             Test::Ids(test, relation) => relation.matches(scope, card, test)?,
             Test::Words(words, wanted, name) => match (detail(name), wanted) {
                 (found, None) => found.is_none(),
@@ -272,7 +314,7 @@ fn text_of(card: &EntityCard, name: &str) -> String {
     match name {
         "name" => entity.name.clone(),
         "sort_name" => entity.sort_name.clone(),
-        "description" | "details" => entity.description.clone(),
+        "description" | "details" | "synopsis" => entity.description.clone(),
         "disambiguation" => entity.disambiguation.clone(),
         other => {
             let value = card.detail(other);
@@ -307,7 +349,12 @@ impl Number {
             "rating100" | "rating" => Number::Rating,
             "scene_count" => Number::Scenes,
             "image_count" => Number::Images,
-            "gallery_count" | "marker_count" => Number::Zero,
+            "gallery_count" => Number::Zero,
+            "marker_count" => Number::Markers,
+            "play_count" => Number::Plays,
+            "duration" => Number::Detail("duration"),
+            "containing_group_count" => Number::Parents,
+            "sub_group_count" => Number::Children,
             "performer_count" => Number::Tagged(EntityKind::Performer),
             "studio_count" => Number::Tagged(EntityKind::Studio),
             "group_count" | "movie_count" => Number::Tagged(EntityKind::Group),
@@ -339,6 +386,16 @@ impl Number {
             Number::Parents => view.entity_parents(entities, card.id)?.len() as u64,
             Number::Children => view.entity_children(entities, card.id)?.len() as u64,
             Number::Counter => counted(scope, &bearers()?)?,
+            Number::Markers => {
+                let markers = crate::stash::marker::all(scope)?;
+                let bears = markers.iter().filter(|marker| marker.tags().contains(&card.id));
+                bears.count() as u64
+            }
+            Number::Plays => {
+                let scenes = bearers()? & scope.scenes()?;
+                let facts = view.facts()?;
+                scenes.iter().filter_map(|id| facts.get(ItemId(id))).map(|f| f.plays).sum()
+            }
             Number::Zero => 0,
         };
         Ok(Some(count as f64))
@@ -357,6 +414,19 @@ impl Relation {
             Relation::Parents => view.entity_parents(entities, card.id)?,
             Relation::Children => view.entity_children(entities, card.id)?,
             Relation::Tags => card.own_tags(),
+            // A group names its studio itself.
+            Relation::Sharing(EntityKind::Studio) if card.kind == EntityKind::Group => {
+                let id = card.detail("studio_id").and_then(|id| u32::try_from(id.as_u64()?).ok());
+                id.map(TagId).into_iter().collect()
+            }
+            Relation::Sharing(kind) => {
+                let mut found = std::collections::BTreeSet::new();
+                for item in scope.bearers(card.id, None)? & view.visible()? {
+                    found.extend(view.item_entities(entities, ItemId(item))?);
+                }
+                let cards = scope.cards_of(found, kind)?.into_iter().map(|other| other.id);
+                cards.filter(|other| *other != card.id).collect()
+            }
         };
         // Depth means: the ids, or what is so many levels from them.
         let fits = |id: &u32| -> Result<bool, FieldError> {
@@ -365,7 +435,7 @@ impl Relation {
                 levels => Some(usize::try_from(levels).unwrap_or(0)),
             };
             Ok(match self {
-                Relation::Parents | Relation::Tags => {
+                Relation::Parents | Relation::Tags | Relation::Sharing(_) => {
                     let tree = view.entity_tree(entities, TagId(*id), depth)?;
                     own.iter().any(|tag| tree.contains(tag))
                 }
