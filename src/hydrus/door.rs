@@ -45,10 +45,8 @@ impl HydrusDoor {
     /// # Errors
     /// When the system has no random numbers.
     pub fn new(library: Arc<Library>, config: &Config) -> library::Result<HydrusDoor> {
-        let uploads = config.data.join("uploads");
-        let context =
-            |error| library::Error::File { context: uploads.display().to_string(), error };
-        std::fs::create_dir_all(&uploads).map_err(context)?;
+        // Swept when a library opens: what a kill cuts off is not left behind.
+        let uploads = library.temporary_folder().to_owned();
         Ok(HydrusDoor(Arc::new(Inner {
             library,
             memory: Arc::new(Memory::new()?),
