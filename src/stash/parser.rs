@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn unknown_fields_are_named() {
         let error = pattern("{title} {colour} {size}", serde_json::json!({})).err().unwrap();
-        assert_eq!(format!("{error:?}").contains("Invalid fields: {colour}, {size}"), true);
+        assert!(format!("{error:?}").contains("Invalid fields: {colour}, {size}"));
     }
 
     #[test]

@@ -68,8 +68,9 @@ pub(super) fn is_wanted(request: &Request) -> bool {
 /// Answers the handshake; the conversation goes on in a task of its own.
 pub(super) fn answer(shared: &Arc<Shared>, mut request: Request) -> Response {
     let origin = origin(shared, &request);
-    let has_offers = request.headers.get("sec-websocket-protocol").is_some();
-    match websocket::accept(&mut request, &[NEWER, OLDER], MESSAGE_MAX) {
+    let offers = request.headers.get("sec-websocket-protocol");
+    let (has_offers, chosen) = (offers.is_some(), chosen(offers.unwrap_or_default()));
+    match websocket::accept(&mut request, chosen.as_slice(), MESSAGE_MAX) {
         Ok((response, pending)) => {
             let conversation = Conversation {
                 shared: Arc::clone(shared),
@@ -82,6 +83,13 @@ pub(super) fn answer(shared: &Arc<Shared>, mut request: Request) -> Response {
         }
         Err(refusal) => refusal,
     }
+}
+
+/// The first sub-protocol that a client offers and that is spoken here. The client's order counts:
+/// one that does not understand the answer's header goes on with its own first.
+fn chosen(offers: &str) -> Option<&'static str> {
+    let known = |offer: &str| [NEWER, OLDER].into_iter().find(|own| *own == offer.trim());
+    offers.split(',').find_map(known)
 }
 
 #[derive(Clone)]
@@ -376,5 +384,18 @@ impl Object for Subscription {
             }
             _ => return Err(FieldError::Unresolved),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_offer_that_is_known_is_chosen() {
+        assert_eq!(chosen("graphql-ws, graphql-transport-ws"), Some(OLDER));
+        assert_eq!(chosen("soap,graphql-transport-ws,graphql-ws"), Some(NEWER));
+        assert_eq!(chosen("soap"), None);
+        assert_eq!(chosen(""), None);
     }
 }
