@@ -134,7 +134,7 @@ fn names_alpha(name: &[u8]) -> bool {
 }
 
 /// One HEVC still: the parameter sets of the configuration, then the item, with start codes.
-fn hevc(configuration: &[u8], data: &[u8]) -> Option<(Planes, Colour)> {
+pub(super) fn hevc(configuration: &[u8], data: &[u8]) -> Option<(Planes, Colour)> {
     const START: [u8; 4] = [0, 0, 0, 1];
     let mut stream = Vec::with_capacity(configuration.len() + data.len());
     let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));

@@ -318,10 +318,11 @@ impl File<'_> {
             if self.kind.is_video() && probe.video.is_none() {
                 return Err(Refusal::NoVideo);
             }
-            let index = thumbnail_frame(self.found.num_frames) as f64;
+            let index = thumbnail_frame(self.found.num_frames);
             let length = self.found.duration_ms.unwrap_or(0) as f64 / 1000.0;
-            let seconds = index * length / self.found.num_frames.unwrap_or(1).max(1) as f64;
-            self.found.thumbnail = super::frame::video_frame(self.path, seconds, self.target());
+            let seconds = index as f64 * length / self.found.num_frames.unwrap_or(1).max(1) as f64;
+            self.found.thumbnail =
+                super::frame::video_frame(self.path, index, seconds, self.target());
         }
         self.found.probe = Some(probe);
         Ok(())

@@ -1,4 +1,5 @@
-//! One frame of a video, for its thumbnail: `ffmpeg` on the PATH where there is one.
+//! One frame of a video, for its thumbnail: `ffmpeg` on the PATH where there is one, else the
+//! built-in decoders.
 //!
 //! ffmpeg scales it too, with its own filter, as the original has it done: blurhashes come out equal.
 
@@ -7,15 +8,23 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::keyframe;
 use super::picture::Picture;
+use super::source::Source;
+use super::thumbnail::shrink;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The frame of a video that many seconds in, at exactly that size. `None` without a decoder for it.
+/// Frame number `index` of a video, that many seconds in, at exactly that size. `None` without a
+/// decoder for it.
 #[must_use]
-pub fn video_frame(path: &Path, seconds: f64, size: (u32, u32)) -> Option<Picture> {
+pub fn video_frame(path: &Path, index: usize, seconds: f64, size: (u32, u32)) -> Option<Picture> {
     let first = || if seconds > 0.0 { with_ffmpeg(path, 0.0, size) } else { None };
-    with_ffmpeg(path, seconds, size).or_else(first)
+    let built_in = || {
+        let source = Source::open(path).ok()?;
+        Some(shrink(&keyframe::frame(&source, index)?, size.0, size.1))
+    };
+    with_ffmpeg(path, seconds, size).or_else(first).or_else(built_in)
 }
 
 fn with_ffmpeg(path: &Path, seconds: f64, (width, height): (u32, u32)) -> Option<Picture> {

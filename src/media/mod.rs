@@ -22,6 +22,7 @@ mod heif;
 pub mod icon;
 pub mod identify;
 pub mod jpeg;
+mod keyframe;
 mod lanczos;
 mod metadata;
 pub mod montage;

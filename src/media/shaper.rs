@@ -313,3 +313,31 @@ fn inverse(m: &Matrix) -> Option<Matrix> {
         ],
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_come_out_as_little_cms_makes_them() {
+        let xy = [(0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)];
+        let shaper = Shaper::of_chromaticities(1.0 / 0.55555, xy).unwrap().unwrap();
+        let pixels = vec![200, 100, 50, 12, 250, 128, 0, 0, 0, 90, 90, 200];
+        let seen = shaper.apply(Picture::new(4, 1, 3, pixels).unwrap());
+        // By Little CMS itself.
+        assert_eq!(seen.pixels, [224, 113, 49, 0, 255, 135, 0, 0, 0, 109, 109, 217]);
+    }
+
+    #[test]
+    fn the_colours_of_srgb_itself_need_no_shaper() {
+        let profile = moxcms::ColorProfile::new_srgb().encode().unwrap();
+        let grey = Picture::from_grey(3, 1, &[0, 100, 255]).unwrap();
+        let seen = match Shaper::of_profile(&profile).unwrap() {
+            Some(shaper) => shaper.apply(grey.clone()),
+            None => grey.clone(),
+        };
+        assert_eq!(seen, grey);
+        assert!(Shaper::of_profile(b"no profile").is_none());
+        assert!(Shaper::of_profile(&profile[..200]).is_none());
+    }
+}

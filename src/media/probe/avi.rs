@@ -1,6 +1,6 @@
 //! AVI: the header list.
 
-use super::{Audio, Bytes, Probe, Video, fourcc_video, wave_audio};
+use super::{Audio, Bytes, Probe, SAMPLES_MAX, Samples, Video, fourcc_video, wave_audio};
 use crate::media::source::Source;
 
 pub(super) fn probe(source: &Source) -> Option<Probe> {
@@ -83,4 +83,30 @@ fn frames(source: &Source, mut at: u64, end: u64) -> Option<u64> {
         at += 8 + size.next_multiple_of(2);
     }
     (frames > 0).then_some(frames)
+}
+
+/// Where the pictures lie; only the first is known to stand alone.
+pub(super) fn samples(source: &Source) -> Option<Samples> {
+    const HEAD_BYTES: usize = 1 << 20;
+    let head = source.read(0, HEAD_BYTES);
+    let start = crate::media::metadata::find(&head, b"movi")? as u64 + 4;
+    let codec = probe(source)?.video?.codec;
+    let mut samples = Samples { codec, ..Samples::default() };
+    let mut at = start;
+    while let Some(head) = source.array::<8>(at)
+        && samples.places.len() < SAMPLES_MAX
+    {
+        let size = Bytes(&head[4..]).le(4)?;
+        if &head[..4] == b"LIST" {
+            at += 12;
+            continue;
+        }
+        if matches!(&head[2..4], b"dc" | b"db") && size > 0 {
+            samples.places.push((at + 8, size as u32, samples.places.is_empty()));
+        } else if !head[..2].iter().all(u8::is_ascii_digit) && &head[..4] != b"JUNK" {
+            break;
+        }
+        at += 8 + size.next_multiple_of(2);
+    }
+    Some(samples)
 }

@@ -1,6 +1,6 @@
 //! Matroska and WebM: segment information, tracks, and the number of blocks.
 
-use super::{Audio, Bytes, Probe, Video, fourcc_video};
+use super::{Audio, Bytes, Probe, SAMPLES_MAX, Samples, Video, fourcc_video};
 use crate::media::source::Source;
 
 const ELEMENTS_MAX: usize = 2_000_000;
@@ -96,6 +96,61 @@ fn block(head: &[u8], size: u64, tracks: &mut [Track]) -> Option<i64> {
     track.blocks += 1;
     track.largest_block = track.largest_block.max(size.saturating_sub(length as u64 + 3));
     Some(i64::from(time))
+}
+
+/// Where the pictures lie.
+pub(super) fn samples(source: &Source) -> Option<Samples> {
+    const SIMPLE_BLOCK: u64 = 0xA3;
+    const BLOCK_GROUP: u64 = 0xA0;
+    let mut walk = Walk { source, at: 0 };
+    let mut samples = Samples::default();
+    let mut film = None;
+    for _ in 0..ELEMENTS_MAX {
+        let Some((id, start, size)) = walk.element() else { break };
+        match id {
+            0x1A45_DFA3 | 0x1853_8067 | 0x1F43_B675 => continue,
+            0x1654_AE6B => {
+                let track = track_list(source, start, size).into_iter().find(|t| t.kind == 1)?;
+                samples.codec = video_codec(&track);
+                film = Some(track.number);
+                samples.configuration = track.private;
+            }
+            SIMPLE_BLOCK => samples.places.extend(place(source, start, size, film, None)),
+            BLOCK_GROUP => {
+                let parts = children(source, start, size);
+                let is_key = !parts.iter().any(|(id, _, _)| *id == 0xFB);
+                let block = parts.iter().find(|(id, _, _)| *id == 0xA1);
+                let block = block
+                    .and_then(|(_, start, size)| place(source, *start, *size, film, Some(is_key)));
+                samples.places.extend(block);
+            }
+            _ => {}
+        }
+        walk.at = start.checked_add(size)?;
+        if walk.at >= source.size() || samples.places.len() >= SAMPLES_MAX {
+            break;
+        }
+    }
+    Some(samples)
+}
+
+/// The place of a block's picture, if the block is the film's and holds one alone.
+fn place(
+    source: &Source,
+    start: u64,
+    size: u64,
+    film: Option<u64>,
+    is_key: Option<bool>,
+) -> Option<(u64, u32, bool)> {
+    let head = source.read(start, 12);
+    let length = head.first()?.leading_zeros() as usize + 1;
+    let number = Bytes(&head).be(length.min(8))? & ((1 << (7 * length.min(8))) - 1);
+    let flags = *head.get(length + 2)?;
+    let skip = length as u64 + 3;
+    (Some(number) == film && flags & 6 == 0).then(|| {
+        let size = size.saturating_sub(skip).min(u64::from(u32::MAX)) as u32;
+        (start + skip, size, is_key.unwrap_or(flags & 0x80 != 0))
+    })
 }
 
 fn children(source: &Source, start: u64, size: u64) -> Vec<(u64, u64, u64)> {

@@ -40,6 +40,36 @@ pub struct Video {
     pub num_frames: Option<u64>,
 }
 
+/// Where the pictures of the first moving picture stream lie, in the order of decoding.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Samples {
+    pub(super) codec: String,
+    /// What the container keeps apart for the decoder.
+    pub(super) configuration: Vec<u8>,
+    /// Offset and size of each picture, and whether it stands alone.
+    pub(super) places: Vec<(u64, u32, bool)>,
+    /// How pictures are to be turned, as EXIF counts it; 0 for not at all.
+    pub(super) orientation: u32,
+}
+
+/// More pictures than this are not listed: some six hours of film.
+const SAMPLES_MAX: usize = 1 << 20;
+
+/// Lists the pictures of an mp4, Matroska or AVI file.
+pub(super) fn samples(source: &Source) -> Option<Samples> {
+    let head = source.read(0, 16);
+    let samples = if head.get(4..8)? == b"ftyp" || head.get(4..8)? == b"moov" {
+        mp4::samples(source)
+    } else if head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
+        matroska::samples(source)
+    } else if head.starts_with(b"RIFF") {
+        avi::samples(source)
+    } else {
+        None
+    };
+    samples.filter(|samples| !samples.places.is_empty())
+}
+
 /// The first sound stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Audio {

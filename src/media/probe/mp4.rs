@@ -1,6 +1,6 @@
 //! The mp4 and QuickTime family: the sample tables of `moov`, and of `moof` for fragmented files.
 
-use super::{Audio, Bytes, Probe, Video, fourcc_video};
+use super::{Audio, Bytes, Probe, SAMPLES_MAX, Samples, Video, fourcc_video};
 use crate::media::metadata::boxes;
 use crate::media::source::Source;
 
@@ -308,4 +308,84 @@ fn fragment_run(run: &[u8], step: u64, track: &mut Track) -> Option<()> {
         track.duration += Bytes(sample).be(4)?;
     }
     Some(())
+}
+
+/// Where the pictures lie, by the tables of `moov`; those of fragments are not listed.
+pub(super) fn samples(source: &Source) -> Option<Samples> {
+    let mut at = 0;
+    let moov = loop {
+        let head = source.array::<16>(at).or_else(|| short_head(source, at))?;
+        let (kind, head_size, size) = box_size(&head, source.size().checked_sub(at)?)?;
+        if &kind == b"moov" {
+            let size = usize::try_from(size - head_size).ok()?.min(MOOV_MAX);
+            break source.read(at + head_size, size);
+        }
+        at = at.checked_add(size)?;
+    };
+    let (track, content) = boxes(&moov)
+        .filter(|(kind, _)| *kind == b"trak")
+        .map(|(_, content)| (track(content), content))
+        .find(|(track, _)| track.is_film() && !track.pictures)?;
+    let inside = |bytes, name: &[u8; 4]| {
+        boxes(bytes).find(|(kind, _)| *kind == name).map(|(_, content)| content)
+    };
+    let media = inside(inside(content, b"mdia")?, b"minf")?;
+    let table = inside(media, b"stbl")?;
+    let kinds: [&[u8]; 3] = [b"avcC", b"hvcC", b"av1C"];
+    let configuration = track.entry.get(78..).and_then(|rest| {
+        boxes(rest).find(|(kind, _)| kinds.contains(kind)).map(|(_, content)| content.to_vec())
+    });
+    let numbers = |name, skip: usize| -> Vec<u32> {
+        let content: &[u8] = inside(table, name).and_then(|c| c.get(skip..)).unwrap_or_default();
+        content.as_chunks::<4>().0.iter().map(|number| u32::from_be_bytes(*number)).collect()
+    };
+    let mut samples = Samples {
+        codec: fourcc_video(&track.codec),
+        configuration: configuration.unwrap_or_default(),
+        orientation: inside(content, b"tkhd").and_then(orientation).unwrap_or(0),
+        ..Samples::default()
+    };
+    let wide = numbers(b"co64", 8);
+    let chunks: Vec<u64> = if wide.is_empty() {
+        numbers(b"stco", 8).into_iter().map(u64::from).collect()
+    } else {
+        wide.as_chunks::<2>().0.iter().map(|[h, l]| u64::from(*h) << 32 | u64::from(*l)).collect()
+    };
+    let (fixed, sizes) = (numbers(b"stsz", 4), numbers(b"stsz", 12));
+    let (keys, runs) = (numbers(b"stss", 8), numbers(b"stsc", 8));
+    let runs = runs.as_chunks::<3>().0;
+    let count = (*fixed.get(1)? as usize).min(SAMPLES_MAX);
+    let mut run = 0;
+    for (chunk, start) in chunks.iter().enumerate() {
+        while runs.get(run + 1).is_some_and(|next| next[0] as usize <= chunk + 1) {
+            run += 1;
+        }
+        let mut place = *start;
+        for _ in 0..runs.get(run)?[1] {
+            let index = samples.places.len();
+            if index >= count {
+                return Some(samples);
+            }
+            let size = if fixed[0] > 0 { fixed[0] } else { *sizes.get(index)? };
+            let is_key = keys.is_empty() || keys.binary_search(&(index as u32 + 1)).is_ok();
+            samples.places.push((place, size, is_key));
+            place += u64::from(size);
+        }
+    }
+    Some(samples)
+}
+
+/// The turning of a track, as EXIF counts it.
+fn orientation(head: &[u8]) -> Option<u32> {
+    let wide = head.first()? & 1 == 1;
+    let matrix = head.get(if wide { 52 } else { 40 }..)?;
+    let number = |at: usize| Bytes(matrix.get(at * 4..)?).be(4).map(|number| number as u32 as i32);
+    Some(
+        match (number(0)?.signum(), number(1)?.signum(), number(3)?.signum(), number(4)?.signum()) {
+            (0, 1, -1, 0) => 6,
+            (-1, 0, 0, -1) => 3,
+            (0, -1, 1, 0) => 8,
+            _ => 0,
+        },
+    )
 }
