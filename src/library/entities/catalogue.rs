@@ -14,7 +14,7 @@ use crate::library::error::Result;
 use crate::model::entity::{Entity, EntityKind};
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::natural::natural_key;
-use crate::store::{ChangeKind, Committed, ENTITIES, META, Read, Status};
+use crate::store::{ChangeKind, Committed, ENTITIES, META, Read, Status, TAGS, TagRecord};
 
 const KINDS: [EntityKind; 4] =
     [EntityKind::Tag, EntityKind::Performer, EntityKind::Studio, EntityKind::Group];
@@ -301,15 +301,23 @@ impl View {
         let is_related = scope.services.iter().any(|service| self.relations().has_any(*service));
         let mut catalogue = Catalogue::default();
         let mut ordered: [Vec<(Vec<u8>, TagId)>; 4] = Default::default();
-        for id in present.iter().map(TagId) {
-            let record = records.remove(&id);
-            if record.is_none() && !is_related {
-                // The usual tag: nothing but its text.
-                let text = self.tag_text(id)?;
-                let kind = scope.rules.kind_of(&text);
-                ordered[kind as usize].push((order_key(scope.rules.name_of(kind, &text)), id));
-                catalogue.present[kind as usize].insert(id.0);
-            } else if let Some(card) = self.entity_from(scope, id, record)? {
+        // Nearly all are tags without more than their text: read in a row, not one by one.
+        let mut others = RoaringBitmap::new();
+        self.snapshot.scan(&TAGS, |id, tag: TagRecord| {
+            if !present.contains(id.0) {
+                return Ok(());
+            }
+            if is_related || records.contains_key(&id) {
+                others.insert(id.0);
+                return Ok(());
+            }
+            let kind = scope.rules.kind_of(&tag.text);
+            ordered[kind as usize].push((order_key(scope.rules.name_of(kind, &tag.text)), id));
+            catalogue.present[kind as usize].insert(id.0);
+            Ok(())
+        })?;
+        for id in others.iter().map(TagId) {
+            if let Some(card) = self.entity_from(scope, id, records.remove(&id))? {
                 ordered[card.kind as usize].push((order_key(card.sort_name()), id));
                 catalogue.put(card);
             }
