@@ -323,18 +323,15 @@ impl Arrange {
         let all = usize::try_from(found.len()).unwrap_or(usize::MAX);
         let room = self.most.saturating_mul(4).saturating_add(256).min(all);
         let mut keys: Vec<(K, u32)> = Vec::with_capacity(room);
-        let mut is_cut = false;
-        let mut last = Vec::new();
-        for id in found {
+        let (mut is_cut, mut last) = (false, Vec::new());
+        let mut visit = |id: u32| -> store::Result<()> {
             let Some(key) = key(ItemId(id))? else {
-                if last.len() < self.most {
-                    last.push(ItemId(id));
-                }
-                continue;
+                last.push(ItemId(id));
+                return Ok(());
             };
             let row = (key, id);
             if is_cut && order(&row, &keys[self.most]).is_gt() {
-                continue;
+                return Ok(());
             }
             keys.push(row);
             if keys.len() == room && room < all {
@@ -343,6 +340,14 @@ impl Arrange {
                 keys.truncate(self.most + 1);
                 is_cut = true;
             }
+            Ok(())
+        };
+        // Later ids tend to have later times: seen first, they rule the others out.
+        if self.ascending {
+            found.iter().try_for_each(&mut visit)?;
+        } else {
+            found.iter().rev().try_for_each(&mut visit)?;
+            last.reverse();
         }
         let mut ordered = self.first(keys, order);
         ordered.extend(last.into_iter().take(self.most - ordered.len()));
