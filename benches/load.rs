@@ -212,7 +212,7 @@ fn searches(server: &Server) {
         ("imported since a day", r#"["system:import time > 2025-12-31"]"#),
     ];
     for (name, tags) in limited {
-        let tags = format!("{},\"system:limit=256\"]", tags.strip_suffix(']').unwrap_or(&tags));
+        let tags = format!("{},\"system:limit=256\"]", tags.strip_suffix(']').unwrap_or(tags));
         measure(server, &format!("{name}, newest 256"), || {
             search(&mut client, &tags, NEWEST).len()
         });
@@ -238,10 +238,11 @@ fn sorts(server: &Server) {
         ("duration", 1),
         ("random", 4),
         ("ratio", 7),
-        ("number of tags", 10),
+        ("views", 10),
         ("modified time", 14),
-        ("hash", 19),
-        ("lightness", 21),
+        ("archived time", 19),
+        ("pixel hash", 21),
+        ("lightness", 23),
     ];
     for (name, number) in sorts {
         measure(server, &format!("everything by {name}, 256"), || {

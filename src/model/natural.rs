@@ -94,6 +94,12 @@ impl Like {
     }
 }
 
+/// What a pattern without wildcards comes to: ASCII letters match in either case.
+fn contains_folded(text: &str, part: &str) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    part.is_empty() || text.windows(part.len()).any(|piece| piece.eq_ignore_ascii_case(part))
+}
+
 /// What was typed into the search box.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
@@ -152,6 +158,9 @@ impl Query {
     #[must_use]
     pub fn matches<'a>(&self, texts: impl IntoIterator<Item = &'a str> + Clone) -> bool {
         let found = |term: &String| {
+            if !term.contains(['%', '_']) {
+                return texts.clone().into_iter().any(|text| contains_folded(text, term));
+            }
             let like = Like::containing(term);
             texts.clone().into_iter().any(|text| like.matches(text))
         };
@@ -428,6 +437,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_part_is_found_as_like_finds_it(text in "[aAbBéÉ ]{0,6}", part in "[aAbBéÉ ]{0,3}") {
+            prop_assert_eq!(contains_folded(&text, &part), Like::containing(&part).matches(&text));
+        }
+
         #[test]
         fn keys_compare_as_signs_and_numbers_do(
             left in "([aB /~é\u{0}\u{1}]{0,2}[0-2]{0,3}){0,3}",
