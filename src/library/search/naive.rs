@@ -71,8 +71,7 @@ impl<'a> Naive<'a> {
         let is_storage = domains.current == [builtin::STORAGE] && domains.deleted.is_empty();
         let mut found = self.subjects();
         found.retain(|one| {
-            !terms.is_empty()
-                && !(is_storage && one.item.is_in(builtin::UPDATES))
+            !(terms.is_empty() || is_storage && one.item.is_in(builtin::UPDATES))
                 && self.is_in(one, &self.request.domains)
                 && (!is_known || is_led || self.is_tagged(one))
                 && terms.iter().all(|term| self.fulfils_anew(one, term, anew))
