@@ -210,16 +210,6 @@ impl Test {
             "studios" => ids(Relation::Sharing(EntityKind::Studio)),
             "groups" => ids(Relation::Sharing(EntityKind::Group)),
             "performers" => ids(Relation::Sharing(EntityKind::Performer)),
-            "tags_filter" => {
-                let filter = object(name, value)?;
-                let found = entities(scope, EntityKind::Tag, Some(filter), None)?.cards(scope)?;
-                Ok(Some(Test::TaggedWith(found.iter().map(|card| card.id).collect())))
-            }
-            // Nothing is in a gallery.
-            "galleries_filter" => {
-                let is_empty = object(name, value)?.is_empty();
-                Ok((!is_empty).then(|| Test::Items(roaring::RoaringBitmap::new())))
-            }
             "favorite" | "filter_favorites" => flag(|card| card.entity.favorite),
             "ignore_auto_tag" => flag(|card| card.entity.ignore_auto_tag),
             "is_missing" => Ok(value.as_str().map(|what| Test::Missing(what.to_owned()))),
@@ -238,20 +228,37 @@ impl Test {
             "tags" => ids(Relation::Tags),
             "gender" => Test::words(value, "gender"),
             "circumcised" => Test::words(value, "circumcised"),
-            "scenes_filter" => {
-                let filter = object(name, value)?;
-                let all = scope.scenes()?.clone();
-                Ok(Some(Test::Items(items(scope, Kind::Scene, Some(filter), None, all)?)))
-            }
-            "images_filter" => {
-                let filter = object(name, value)?;
-                let all = scope.images()?.clone();
-                Ok(Some(Test::Items(items(scope, Kind::Image, Some(filter), None, all)?)))
+            "tags_filter" | "galleries_filter" | "scenes_filter" | "images_filter" => {
+                Test::filter(scope, name, object(name, value)?)
             }
             "name" | "sort_name" | "description" | "details" | "disambiguation" | "ethnicity"
             | "country" | "eye_color" | "measurements" | "fake_tits" | "career_length"
             | "tattoos" | "piercings" | "hair_color" | "director" | "synopsis" => {
                 Ok(Some(Test::Text(StringTest::read(name, value)?, name.to_owned())))
+            }
+            _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
+        }
+    }
+
+    /// A filter of what the entity must share something with.
+    fn filter(scope: &Rc<Scope>, name: &str, filter: &Map) -> Result<Option<Test>, FieldError> {
+        match name {
+            "tags_filter" => {
+                let found = entities(scope, EntityKind::Tag, Some(filter), None)?.cards(scope)?;
+                Ok(Some(Test::TaggedWith(found.iter().map(|card| card.id).collect())))
+            }
+            // Nothing is in a gallery.
+            "galleries_filter" => {
+                let is_empty = filter.is_empty();
+                Ok((!is_empty).then(|| Test::Items(roaring::RoaringBitmap::new())))
+            }
+            "scenes_filter" => {
+                let all = scope.scenes()?.clone();
+                Ok(Some(Test::Items(items(scope, Kind::Scene, Some(filter), None, all)?)))
+            }
+            "images_filter" => {
+                let all = scope.images()?.clone();
+                Ok(Some(Test::Items(items(scope, Kind::Image, Some(filter), None, all)?)))
             }
             _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
         }
