@@ -180,6 +180,18 @@ settings! {
     downloads: Downloads {
         /// Whether addresses of private networks and of this machine may be fetched from.
         allow_private: bool = false;
+        /// Larger files are not fetched, in bytes.
+        bytes: u64 = 4 * GIB;
+        /// Seconds that fetching a file may take.
+        seconds: u64 = 3600;
+        /// Seconds that the other side may say nothing.
+        stall_seconds: u64 = 60;
+        /// Files that are fetched at once; of one server never more than two.
+        parallel: u64 = 4;
+        /// How often an address is tried whose server does not answer well.
+        attempts: u64 = 5;
+        /// Seconds before the second attempt; each further wait is twice as long.
+        retry_seconds: u64 = 30;
     }
 
     /// Limits. Sizes in bytes may be written as `"64 MiB"`.

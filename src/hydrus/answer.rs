@@ -142,7 +142,15 @@ impl Content {
             Status::BAD_REQUEST if !is_range => Rejection::bad_request(error.to_string()),
             _ => Rejection::bad_range(error.to_string()),
         };
-        let response = self.file.answer(request).map_err(refuse)?;
+        let size = self.file.size();
+        let response = match self.file.answer(request) {
+            Ok(response) => response,
+            Err(error) if refuse(error).status == Status::RANGE_NOT_SATISFIABLE => {
+                let response = refuse(error).into_response();
+                return Ok(response.with_header("Content-Range", RangeError::content_range(size)));
+            }
+            Err(error) => return Err(refuse(error)),
+        };
         let manner = if self.is_download { "attachment" } else { "inline" };
         let disposition = match self.name {
             Some(name) => format!("{manner}; filename=\"{name}\""),

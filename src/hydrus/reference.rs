@@ -111,6 +111,13 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "get_files/file/ranges",
     },
     Difference {
+        endpoints: &["/get_files/file", "/get_files/thumbnail"],
+        client: "is not known to send entity tags",
+        here: "sends one, and answers 304 to who holds the file already",
+        why: "so that it need not be fetched again",
+        case: "get_files/file/entity_tags",
+    },
+    Difference {
         endpoints: &["/get_files/render"],
         client: "may still render a file whose bytes are gone from the disk, out of its cache",
         here: "404, as for the file itself",

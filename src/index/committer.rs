@@ -62,6 +62,8 @@ pub(super) struct Control {
     dirty: bool,
     flush: bool,
     stop: bool,
+    /// With `stop`: files of the directory are to rest when the thread has ended.
+    settle: bool,
     failures: u64,
     failure: Option<String>,
     /// Tags that are indexed or waiting: their text never changes, so they are written once.
@@ -219,9 +221,13 @@ impl Shared {
         self.flush().map(|_| ())
     }
 
-    /// Ends the committer without a commit.
-    pub(super) fn stop(&self) {
-        self.control().stop = true;
+    /// Ends the committer without a commit. With `settle` it first waits for segments that are
+    /// being merged.
+    pub(super) fn stop(&self, settle: bool) {
+        let mut control = self.control();
+        control.stop = true;
+        control.settle |= settle;
+        drop(control);
         self.wake.notify_one();
     }
 
@@ -295,6 +301,7 @@ pub(super) fn start(ready: Ready) -> Result<(Arc<Shared>, JoinHandle<()>), Error
         dirty: false,
         flush: false,
         stop: false,
+        settle: false,
         failures: 0,
         failure: None,
         tags: ready.tags,
@@ -354,7 +361,7 @@ impl Committer {
     fn run(mut self) {
         loop {
             match self.next() {
-                Work::Stop => return,
+                Work::Stop => return self.end(),
                 Work::Fill(documents) => {
                     let outcome = self.guarded(|committer| committer.index_fill(documents));
                     self.answer_fill(outcome);
@@ -365,6 +372,15 @@ impl Committer {
                     }
                 }
             }
+        }
+    }
+
+    fn end(&mut self) {
+        let settle = self.shared.control().settle;
+        if let Some(writer) = self.writer.take().filter(|_| settle)
+            && let Err(error) = writer.wait_merging_threads()
+        {
+            tracing::warn!(%error, "merging the search index failed");
         }
     }
 

@@ -134,10 +134,11 @@ impl Index {
         self.shared.flush()
     }
 
-    /// Commits everything, ends the background thread and releases the directory.
+    /// Commits everything, ends the background thread and releases the directory, whose files then
+    /// rest.
     pub fn close(mut self) -> Result<u64, Error> {
         let flushed = self.shared.flush();
-        self.end();
+        self.end(true);
         flushed
     }
 
@@ -146,8 +147,8 @@ impl Index {
         Rebuild::begin(&self.shared)
     }
 
-    fn end(&mut self) {
-        self.shared.stop();
+    fn end(&mut self, settle: bool) {
+        self.shared.stop(settle);
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was logged by the thread itself.
             let _ended = thread.join();
@@ -157,6 +158,6 @@ impl Index {
 
 impl Drop for Index {
     fn drop(&mut self) {
-        self.end();
+        self.end(false);
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::access::{AccessKey, declare_access_key, revoke_access_key};
 use super::error::{Error, Result};
 use super::options::change_switches;
-use super::rules::{ImportRules, put_import_rules};
+use super::rules::{ImportRules, put_download_tags, put_import_rules};
 use super::services::{Services, declare_service};
 use super::urls::declare_url_class;
 use super::{Library, declare_parent, declare_sibling};
@@ -114,6 +114,8 @@ struct DeclaredOptions {
     cors: Option<bool>,
     file_viewing_statistics: Option<bool>,
     import_rules: Option<ImportRules>,
+    /// Which of the filterable tags of `add_url` are kept.
+    download_tags: Option<TagFilter>,
 }
 
 impl Library {
@@ -127,6 +129,8 @@ impl Library {
         let names = names_of(&declaration);
         let distance = declaration.find_potentials.map(|wanted| wanted.max_hamming_distance);
         self.write(move |tx| apply(tx, &declaration))?;
+        // The network may go on, and what waits with it.
+        self.wake_imports();
         if let Some(distance) = distance {
             self.find_potentials(distance)?;
         }
@@ -275,6 +279,9 @@ impl DeclaredOptions {
         })?;
         if let Some(rules) = &self.import_rules {
             put_import_rules(tx, rules)?;
+        }
+        if let Some(filter) = &self.download_tags {
+            put_download_tags(tx, filter)?;
         }
         Ok(())
     }

@@ -1,332 +1,480 @@
 //! Working off what pages have to import: paths of this machine, and addresses of files.
 //!
-//! One thread works while there is something to do. What waits is in the store, so nothing is lost
-//! when the process ends. While the network is paused, addresses wait.
+//! One thread hands out what waits, and others each work on one entry; all of them end with the
+//! library. What waits is in the store (see `queue`), so that nothing is lost when the process ends: an
+//! entry under way waits again at the next start. While the network is paused addresses wait, and while
+//! the library is locked everything does.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
+use super::download::Unfetched;
 use super::error::{Error, Result};
-use super::pages::{ImportEntry, Page, PageKind};
-use super::{FileStatus, ImportRequest, Library, Source, TagAction, TagChange, TagChangeRules};
+use super::queue::{self, ImportEntry, Lane, Ticket};
+use super::tagging::change_tags;
+use super::times::{TimeOf, set_time};
+use super::urls::{associate_urls, load_classes};
+use super::{
+    FileStatus, ImportRequest, Library, Source, TagAction, TagChange, TagChangeRules, View, rules,
+};
 use crate::model::ids::{ItemId, ServiceId};
+use crate::model::service::builtin;
 use crate::model::tag::Tag;
 use crate::model::time::now_ms;
+use crate::model::url;
 
-/// Larger files are not fetched.
-const BYTES_MAX: u64 = 4 << 30;
-const TIMEOUT: Duration = Duration::from_secs(600);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-const REDIRECTS_MAX: usize = 5;
-const ATTEMPTS: u32 = 3;
+/// Entries of a lane that are looked at for one that may be worked on.
+const LOOKED_AT: usize = 200;
+/// Files that are fetched from one server at once.
+const PER_HOST: usize = 2;
+/// Waits between attempts grow to this.
+const WAIT_MAX: Duration = Duration::from_secs(4 * 3600);
+/// After a failure of our own, as of a full disk, nothing more is tried for so long.
+const REST: Duration = Duration::from_secs(30);
+/// How long a closing library waits for imports under way.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One entry to work on.
-struct Work {
+/// The status of what somebody does not want any more.
+const SKIPPED: u8 = 8;
+
+#[derive(Default)]
+struct State {
+    has_thread: bool,
+    /// Something may have come up since the store was last looked at.
+    is_awake: bool,
+    is_closing: bool,
+    running: Vec<Running>,
+}
+
+struct Running {
+    lane: Lane,
     page: String,
-    domains: Vec<ServiceId>,
-    entry: ImportEntry,
+    number: u32,
+    host: String,
 }
 
-/// What became of an entry.
-struct Done {
-    status: u8,
-    note: String,
-    item: Option<ItemId>,
-    source_time_ms: Option<i64>,
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-impl Done {
-    fn failed(note: String) -> Done {
-        Done { status: FileStatus::Failed as u8, note, item: None, source_time_ms: None }
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the list whole, whoever panicked meanwhile.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        self.lock().is_awake = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Whoever works off imports. Its threads end when it is dropped.
+#[derive(Default)]
+pub(super) struct Importers {
+    shared: Arc<Shared>,
+}
+
+impl Importers {
+    /// Takes on nothing more, and waits a little for what is under way.
+    pub(super) fn close(&self) {
+        self.shared.lock().is_closing = true;
+        self.shared.changed.notify_all();
+        let waits = |state: &mut State| !state.running.is_empty();
+        drop(self.shared.changed.wait_timeout_while(self.shared.lock(), PATIENCE, waits));
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.shared.lock().is_closing
+    }
+}
+
+impl Drop for Importers {
+    fn drop(&mut self) {
+        self.shared.lock().is_closing = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+/// What an entry came to.
+enum Outcome {
+    Done(ImportEntry),
+    /// To be tried again at this time.
+    Later(ImportEntry, i64),
+    /// We are closing or locked: it waits as before.
+    Stopped,
+}
+
+/// Takes an entry off the list of those under way, also after a panic.
+struct Busy {
+    shared: Arc<Shared>,
+    page: String,
+    number: u32,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.running.retain(|other| other.page != self.page || other.number != self.number);
+        drop(state);
+        self.shared.wake();
     }
 }
 
 impl Library {
-    /// Begins to work off what waits, on a thread of its own, unless one is at it already.
+    /// Works off what waits to be imported, from now on. To be called again whenever something was
+    /// added or may go on.
     pub fn work_imports(self: &Arc<Self>) {
-        if self.importing.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let library = Arc::clone(self);
-        let work = move || {
-            while let Ok(Some(work)) = library.next_import() {
-                let done = library.import_entry(&work);
-                if let Err(error) = library.finish_import(&work, done) {
-                    tracing::error!(%error, "an import could not be noted");
-                    break;
-                }
+        let shared = &self.importers.shared;
+        let mut state = shared.lock();
+        if !state.has_thread && !state.is_closing {
+            let (library, shared) = (Arc::downgrade(self), Arc::clone(shared));
+            let work = move || hand_out(&library, &shared);
+            match std::thread::Builder::new().name("imports".to_owned()).spawn(work) {
+                Ok(_) => state.has_thread = true,
+                Err(error) => tracing::error!(%error, "imports could not be begun"),
             }
-            library.importing.store(false, Ordering::SeqCst);
-        };
-        if let Err(error) = std::thread::Builder::new().name("imports".to_owned()).spawn(work) {
-            tracing::error!(%error, "imports could not be begun");
-            self.importing.store(false, Ordering::SeqCst);
         }
+        drop(state);
+        shared.wake();
     }
 
-    fn next_import(self: &Arc<Self>) -> Result<Option<Work>> {
+    /// Looks again for what may be worked off, where that has been begun.
+    pub(super) fn wake_imports(&self) {
+        self.importers.shared.wake();
+    }
+
+    /// Begins what may be begun. Answers how long to wait until something is due.
+    fn begin_imports(self: &Arc<Self>) -> Result<Option<Duration>> {
         let view = self.view()?;
         let is_paused = view.switches()?.network_paused;
-        let mut found = None;
-        let Some(mut top) = view.stored_pages()? else { return Ok(None) };
-        top.each_mut(&mut |page: &mut Page| {
-            let works = match page.kind {
-                PageKind::LOCAL_IMPORT => true,
-                PageKind::URLS => !is_paused,
-                _ => false,
-            };
-            let waiting = page.imports.iter().find(|entry| works && entry.status == 0);
-            if let (None, Some(entry)) = (&found, waiting) {
-                found = Some(Work {
-                    page: page.key.clone(),
-                    domains: page.import_domains.clone(),
-                    entry: entry.clone(),
-                });
+        let now = now_ms();
+        let mut next_due = None;
+        for lane in [Lane::Paths, Lane::Again, Lane::Addresses] {
+            if is_paused && lane != Lane::Paths {
+                continue;
             }
-        });
-        Ok(found)
+            for ticket in view.tickets(lane, LOOKED_AT)? {
+                if lane == Lane::Again && ticket.due_ms > now {
+                    next_due = Some(Duration::from_millis((ticket.due_ms - now).unsigned_abs()));
+                    break;
+                }
+                if self.is_room(lane, &ticket) {
+                    self.begin_import(lane, ticket);
+                }
+            }
+        }
+        Ok(next_due)
     }
 
-    fn finish_import(&self, work: &Work, done: Done) -> Result<()> {
-        let source = work.entry.source.clone();
-        self.change_page(work.page.clone(), move |page| {
-            page.add_files(done.item.as_slice());
-            for entry in page.imports.iter_mut().filter(|entry| entry.source == source) {
-                entry.status = done.status;
-                entry.note.clone_from(&done.note);
-                entry.item = done.item;
-                entry.source_time_ms = done.source_time_ms;
-                entry.modified_ms = now_ms();
+    fn is_room(&self, lane: Lane, ticket: &Ticket) -> bool {
+        let state = self.importers.shared.lock();
+        let is_running =
+            |other: &Running| other.page == ticket.page && other.number == ticket.number;
+        if state.is_closing || state.running.iter().any(is_running) {
+            return false;
+        }
+        let count = |which: &dyn Fn(&Running) -> bool| {
+            state.running.iter().filter(|other| which(other)).count()
+        };
+        if lane == Lane::Paths {
+            return count(&|other| other.lane == Lane::Paths) == 0;
+        }
+        count(&|other| other.lane != Lane::Paths) < self.settings.downloads.parallel
+            && count(&|other| other.lane != Lane::Paths && other.host == ticket.host) < PER_HOST
+    }
+
+    fn begin_import(self: &Arc<Self>, lane: Lane, ticket: Ticket) {
+        let (page, number) = (ticket.page.clone(), ticket.number);
+        let running = Running { lane, page: page.clone(), number, host: ticket.host.clone() };
+        self.importers.shared.lock().running.push(running);
+        let busy = Busy { shared: Arc::clone(&self.importers.shared), page, number };
+        let library = Arc::clone(self);
+        let work = move || {
+            library.work_on_safely(lane, &ticket);
+            // Before the entry is off the list, which is what closing waits for.
+            drop(library);
+            drop(busy);
+        };
+        if let Err(error) = std::thread::Builder::new().name("import".to_owned()).spawn(work) {
+            tracing::error!(%error, "an import could not be begun");
+        }
+    }
+
+    /// Works on an entry; whatever happens, it is not tried again at once.
+    fn work_on_safely(self: &Arc<Self>, lane: Lane, ticket: &Ticket) {
+        // A file that is fetched while the library is locked waits for it.
+        let work = || crate::store::patiently(|| self.work_on(lane, ticket));
+        let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            let note = "The import was abandoned after an error of its own!".to_owned();
+            self.give_up(lane, ticket, note)
+        });
+        if let Err(error) = outcome {
+            if !matches!(error, Error::Busy) {
+                tracing::error!(%error, "an import could not be noted");
             }
+            let shared = &self.importers.shared;
+            let sleeps = |state: &mut State| !state.is_closing;
+            drop(shared.changed.wait_timeout_while(shared.lock(), REST, sleeps));
+        }
+    }
+
+    fn give_up(self: &Arc<Self>, lane: Lane, ticket: &Ticket, note: String) -> Result<()> {
+        let Some(entry) = self.view()?.import_entry(ticket)? else { return Ok(()) };
+        let ticket = ticket.clone();
+        let (status, modified_ms) = (FileStatus::Failed as u8, now_ms());
+        let entry = ImportEntry { status, note, modified_ms, ..entry };
+        self.write(move |tx| queue::finish(tx, lane, &ticket, &entry))
+    }
+
+    fn work_on(self: &Arc<Self>, lane: Lane, ticket: &Ticket) -> Result<()> {
+        let view = self.view()?;
+        let Some(entry) = view.import_entry(ticket)? else { return Ok(()) };
+        let top = view.stored_pages()?;
+        let page = top.as_ref().and_then(|top| top.find(&ticket.page));
+        let name = page.map_or_else(String::new, |page| page.name.clone());
+        let domains = page.map_or_else(Vec::new, |page| page.import_domains.clone());
+        drop(view);
+        let outcome = if lane == Lane::Paths {
+            self.import_path(entry, domains)?
+        } else {
+            let popup = self.show_import(&name, &entry.source)?;
+            let outcome = self.import_address(entry, domains, &popup);
+            self.hide_import(&popup);
+            outcome?
+        };
+        let ticket = ticket.clone();
+        match outcome {
+            Outcome::Done(mut entry) => {
+                entry.modified_ms = now_ms();
+                self.write(move |tx| queue::finish(tx, lane, &ticket, &entry))
+            }
+            Outcome::Later(mut entry, due_ms) => {
+                entry.modified_ms = now_ms();
+                self.write(move |tx| queue::put_off(tx, lane, &ticket, &entry, due_ms))
+            }
+            Outcome::Stopped => Err(Error::Busy),
+        }
+    }
+
+    fn import_path(
+        self: &Arc<Self>,
+        mut entry: ImportEntry,
+        domains: Vec<ServiceId>,
+    ) -> Result<Outcome> {
+        let path = PathBuf::from(&entry.source);
+        entry.source_time_ms =
+            std::fs::metadata(&path).ok().as_ref().and_then(super::places::modified_ms);
+        self.import_source(entry, Source::Path(path), domains, Vec::new())
+    }
+
+    fn import_address(
+        self: &Arc<Self>,
+        mut entry: ImportEntry,
+        domains: Vec<ServiceId>,
+        popup: &super::PopupKey,
+    ) -> Result<Outcome> {
+        if let Some((item, status, note)) = self.view()?.recognise_address(&entry.source)? {
+            entry = ImportEntry { status: status as u8, note, item: Some(item), ..entry };
+            if status == FileStatus::Held {
+                self.dress(item, &entry, vec![entry.source.clone()])?;
+            }
+            return Ok(Outcome::Done(entry));
+        }
+        let begun = Instant::now();
+        let told_ms = AtomicU64::new(0);
+        let told = |done_bytes: u64, all_bytes: Option<u64>| {
+            let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if elapsed_ms - told_ms.load(Ordering::Relaxed) > 200 {
+                told_ms.store(elapsed_ms, Ordering::Relaxed);
+                let is_wanted = self.show_bytes(popup, done_bytes, all_bytes, elapsed_ms);
+                return is_wanted && !self.importers.is_closing();
+            }
+            true
+        };
+        let fetched = match self.fetch(&entry.source, &told) {
+            Ok(fetched) => fetched,
+            Err(Unfetched::Stopped) if self.is_cancelled(popup) => {
+                let note = "Cancelled!".to_owned();
+                return Ok(Outcome::Done(ImportEntry { status: SKIPPED, note, ..entry }));
+            }
+            Err(Unfetched::Stopped) => return Ok(Outcome::Stopped),
+            Err(Unfetched::Ignored(note)) => {
+                let status = FileStatus::Vetoed as u8;
+                return Ok(Outcome::Done(ImportEntry { status, note, ..entry }));
+            }
+            Err(Unfetched::Failed(note)) => {
+                let status = FileStatus::Failed as u8;
+                return Ok(Outcome::Done(ImportEntry { status, note, ..entry }));
+            }
+            Err(Unfetched::Later { reason, wait }) => return Ok(self.later(entry, reason, wait)),
+        };
+        entry.source_time_ms = fetched.last_modified_ms.or(entry.source_time_ms);
+        let mut urls = vec![entry.source.clone()];
+        if fetched.url != entry.source {
+            urls.push(fetched.url);
+        }
+        let source = Source::Upload(fetched.file.into_path());
+        self.import_source(entry, source, domains, urls)
+    }
+
+    /// What did not work waits for its next attempt, or has failed.
+    fn later(&self, entry: ImportEntry, reason: String, wait: Option<Duration>) -> Outcome {
+        let settings = &self.settings.downloads;
+        let attempts = entry.attempts + 1;
+        if attempts >= settings.attempts {
+            let status = FileStatus::Failed as u8;
+            return Outcome::Done(ImportEntry { status, note: reason, attempts, ..entry });
+        }
+        let usual = settings.retry_wait.saturating_mul(1 << entry.attempts.min(20)).min(WAIT_MAX);
+        let wait = wait.map_or(usual, |wait| wait.max(usual));
+        let due_ms = now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let note = format!("{reason} It is tried again later.");
+        Outcome::Later(ImportEntry { attempts, note, ..entry }, due_ms)
+    }
+
+    fn import_source(
+        self: &Arc<Self>,
+        entry: ImportEntry,
+        source: Source,
+        domains: Vec<ServiceId>,
+        urls: Vec<String>,
+    ) -> Result<Outcome> {
+        let request = ImportRequest { source, domains, delete_source: entry.delete_source };
+        let outcome = match self.import(request) {
+            Ok(outcome) => outcome,
+            // The library was locked meanwhile, or closes: the entry waits as before.
+            Err(Error::Busy) => return Ok(Outcome::Stopped),
+            Err(error) => {
+                let (status, note) = (FileStatus::Failed as u8, error.to_string());
+                return Ok(Outcome::Done(ImportEntry { status, note, ..entry }));
+            }
+        };
+        let entry = ImportEntry {
+            status: outcome.status as u8,
+            note: outcome.note,
+            item: outcome.item,
+            ..entry
+        };
+        if let Some(item) = outcome.item
+            && matches!(outcome.status, FileStatus::New | FileStatus::Held)
+        {
+            self.dress(item, &entry, urls)?;
+        }
+        Ok(Outcome::Done(entry))
+    }
+
+    /// Gives a file the tags, addresses and times that it came with, in one transaction.
+    fn dress(&self, item: ItemId, entry: &ImportEntry, urls: Vec<String>) -> Result<()> {
+        let entry = entry.clone();
+        self.write(move |tx| {
+            let classes = load_classes(tx)?;
+            let kept = urls.iter().filter(|url| {
+                classes.find(url).is_none_or(|class| class.should_be_associated_with_files)
+            });
+            let kept: Vec<String> = kept.map(|url| classes.normalise(url)).collect();
+            associate_urls(tx, &[item], &kept, &[])?;
+            if let (Some(host), Some(time_ms)) =
+                (urls.first().and_then(|url| url::host(url)), entry.source_time_ms)
+            {
+                set_time(tx, &[item], &TimeOf::ModifiedOnDomain(host), Some(time_ms))?;
+            }
+            let filter = rules::download_tags(tx)?;
+            let found = entry.filterable_tags.iter().filter_map(|text| Tag::clean(text));
+            let found = found.filter(|tag| filter.allows(tag));
+            let found = found.map(|tag| (builtin::DOWNLOADER_TAGS, tag));
+            let given = entry.tags.iter();
+            let given = given.filter_map(|(service, text)| Some((*service, Tag::clean(text)?)));
+            let services = super::Services::load(tx)?;
+            let changes: Vec<TagChange> = found
+                .chain(given)
+                .map(|(service, tag)| {
+                    let is_remote = services.kind(service).is_some_and(super::is_repository);
+                    let action = if is_remote { TagAction::Pend } else { TagAction::Add };
+                    TagChange { service, action, tag, reason: String::new() }
+                })
+                .collect();
+            change_tags(tx, &[item], &changes, TagChangeRules::default())
         })
     }
-
-    fn import_entry(self: &Arc<Self>, work: &Work) -> Done {
-        let entry = &work.entry;
-        let is_url = entry.source.contains("://");
-        let mut source_time_ms = None;
-        let source = if is_url {
-            match self.fetch_patiently(&entry.source) {
-                Ok(path) => Source::Upload(path),
-                Err(error) => return Done::failed(error.to_string()),
-            }
-        } else {
-            let path = PathBuf::from(&entry.source);
-            source_time_ms =
-                std::fs::metadata(&path).ok().as_ref().and_then(super::places::modified_ms);
-            Source::Path(path)
-        };
-        let request = ImportRequest {
-            source,
-            domains: work.domains.clone(),
-            delete_source: entry.delete_source,
-        };
-        match self.import(request) {
-            Ok(outcome) => {
-                let note = outcome.note;
-                if let Some(item) = outcome.item
-                    && let Err(error) = self.dress(item, entry, is_url)
-                {
-                    return Done::failed(error.to_string());
-                }
-                Done { status: outcome.status as u8, note, item: outcome.item, source_time_ms }
-            }
-            Err(error) => Done::failed(error.to_string()),
-        }
-    }
-
-    /// Gives an imported file the tags and the address that it came with.
-    fn dress(&self, item: ItemId, entry: &ImportEntry, is_url: bool) -> Result<()> {
-        if is_url {
-            self.associate_urls(vec![item], vec![entry.source.clone()], Vec::new(), true)?;
-        }
-        let changes: Vec<TagChange> = entry
-            .tags
-            .iter()
-            .filter_map(|(service, tag)| {
-                let (service, tag) = (*service, Tag::clean(tag)?);
-                Some(TagChange { service, action: TagAction::Add, tag, reason: String::new() })
-            })
-            .collect();
-        self.change_tags(vec![item], changes, TagChangeRules::default())
-    }
-
-    fn fetch_patiently(self: &Arc<Self>, url: &str) -> Result<PathBuf> {
-        let mut attempt = 1;
-        loop {
-            match self.fetch(url) {
-                // The other side may come back; what it refused stays refused.
-                Err(Error::Busy) if attempt < ATTEMPTS => {
-                    std::thread::sleep(Duration::from_secs(2 << attempt));
-                    attempt += 1;
-                }
-                Err(Error::Busy) => {
-                    return Err(Error::Conflict("The other server did not answer!".to_owned()));
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// Fetches an address into a file of its own. [`Error::Busy`] when it may work another time.
-    fn fetch(self: &Arc<Self>, url: &str) -> Result<PathBuf> {
-        let mut url = url.to_owned();
-        for _ in 0..=REDIRECTS_MAX {
-            self.check_address(&url)?;
-            let agent = ureq::Agent::config_builder()
-                .max_redirects(0)
-                .http_status_as_error(false)
-                .timeout_global(Some(TIMEOUT))
-                .timeout_connect(Some(CONNECT_TIMEOUT))
-                .build()
-                .new_agent();
-            let mut request = agent.get(&url);
-            for (name, value) in self.view()?.request_headers(&url)? {
-                request = request.header(name, value);
-            }
-            let answer = request.call().map_err(|error| {
-                tracing::debug!(%error, "a fetch failed");
-                Error::Busy
-            })?;
-            let status = answer.status().as_u16();
-            match status {
-                200 => return self.store_body(answer.into_body().into_reader()),
-                301 | 302 | 303 | 307 | 308 => {
-                    let location = answer.headers().get("location");
-                    let location = location.and_then(|value| value.to_str().ok());
-                    let location = location.filter(|place| place.contains("://"));
-                    url = location
-                        .ok_or_else(|| Error::invalid("a redirection that leads nowhere"))?
-                        .to_owned();
-                }
-                429 | 500..=599 => return Err(Error::Busy),
-                other => return Err(Error::invalid(format!("{other} was the answer of {url}"))),
-            }
-        }
-        Err(Error::invalid("too many redirections"))
-    }
-
-    /// Refuses what is no web address, and addresses of private networks unless they are allowed.
-    fn check_address(&self, url: &str) -> Result<()> {
-        let is_web = url.starts_with("http://") || url.starts_with("https://");
-        let host = crate::store::host_of(url);
-        if !is_web || host.is_empty() {
-            return Err(Error::invalid(format!("{url} is no address of the web")));
-        }
-        if self.settings.allow_private {
-            return Ok(());
-        }
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = (bare, 0).to_socket_addrs().map_err(|_| Error::Busy)?;
-        for address in addresses {
-            if is_private(address.ip()) {
-                return Err(Error::invalid(format!("{host} is in a private network")));
-            }
-        }
-        Ok(())
-    }
-
-    fn store_body(&self, reader: impl std::io::Read) -> Result<PathBuf> {
-        let name =
-            super::random_key()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let path = self.temporary_folder().join(name);
-        let outcome = copy_limited(reader, &path);
-        if outcome.is_err() {
-            super::places::remove_if_there(&path);
-        }
-        outcome.map(|()| path)
-    }
 }
 
-fn copy_limited(reader: impl std::io::Read, path: &Path) -> Result<()> {
-    let failed = |error| Error::File { context: path.display().to_string(), error };
-    let mut file = std::fs::File::create(path).map_err(failed)?;
-    let mut reader = reader.take(BYTES_MAX + 1);
-    let mut buffer = vec![0; 64 << 10];
-    let mut size_bytes = 0_u64;
+/// The thread that hands out what waits.
+fn hand_out(library: &Weak<Library>, shared: &Shared) {
     loop {
-        let count = reader.read(&mut buffer).map_err(|_| Error::Busy)?;
-        if count == 0 {
-            return file.flush().map_err(failed);
+        shared.lock().is_awake = false;
+        let Some(open) = library.upgrade() else { return };
+        let wait = match open.begin_imports() {
+            Ok(wait) => wait,
+            // Locked: whoever unlocks it wakes us.
+            Err(Error::Busy) => None,
+            Err(error) => {
+                tracing::error!(%error, "what waits to be imported cannot be read");
+                None
+            }
+        };
+        drop(open);
+        let state = shared.lock();
+        let sleeps = |state: &mut State| !state.is_awake && !state.is_closing;
+        let state = match wait {
+            Some(wait) => {
+                let waited = shared.changed.wait_timeout_while(state, wait, sleeps);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                shared.changed.wait_while(state, sleeps).unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        if state.is_closing {
+            return;
         }
-        size_bytes += count as u64;
-        if size_bytes > BYTES_MAX {
-            return Err(Error::invalid("the file is too large"));
-        }
-        file.write_all(&buffer[..count]).map_err(failed)?;
     }
 }
 
-/// Whether an address is of this machine, of a private network, or of nobody.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || v4.is_broadcast()
-                || v4.is_multicast()
-                || v4.is_documentation()
-                || a == 0
-                || (a == 100 && (64..128).contains(&b))
-                || a >= 240
+impl View {
+    /// What is known of the one file of an address; `None` when it is to be fetched.
+    fn recognise_address(&self, url: &str) -> Result<Option<(ItemId, FileStatus, String)>> {
+        let classes = self.url_classes()?;
+        if classes.find(url).is_some_and(|class| class.can_produce_multiple_files) {
+            return Ok(None);
         }
-        IpAddr::V6(v6) => {
-            let first = v6.segments()[0];
-            v6.to_ipv4().is_some_and(|v4| is_private(IpAddr::V4(v4)))
-                || v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_multicast()
-                || (first & 0xfe00) == 0xfc00
-                || (first & 0xffc0) == 0xfe80
+        let (_, items) = self.url_files(url)?;
+        let mut found = HashSet::new();
+        for item in items {
+            let known = self.recognise(item, "url", true)?;
+            if matches!(known.status, FileStatus::Held | FileStatus::Deleted) {
+                found.insert(item);
+            }
         }
+        // Of several files nobody knows which one is meant.
+        let [item] = found.into_iter().collect::<Vec<_>>()[..] else { return Ok(None) };
+        let known = self.recognise(item, "url", true)?;
+        Ok(Some((item, known.status, known.note)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::library::pages::{Page, PageKind};
     use crate::library::testing::TestLibrary;
-
-    #[test]
-    fn private_addresses_are_known() {
-        for text in ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.0.1", "0.0.0.0", "100.64.0.1"]
-        {
-            assert!(is_private(text.parse().unwrap()), "{text}");
-        }
-        for text in ["::1", "fc00::1", "fe80::1", "::ffff:127.0.0.1", "::"] {
-            assert!(is_private(text.parse().unwrap()), "{text}");
-        }
-        for text in ["93.184.215.14", "1.1.1.1", "2606:4700::1111"] {
-            assert!(!is_private(text.parse().unwrap()), "{text}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_fetched_from_this_machine_unless_allowed() {
-        let library = TestLibrary::new();
-        for url in ["http://127.0.0.1/x", "http://[::1]:80/x", "ftp://a.example/", "file:///etc"] {
-            assert!(matches!(library.check_address(url), Err(Error::Invalid(_))), "{url}");
-        }
-    }
 
     #[test]
     fn a_path_that_is_nowhere_fails_and_says_so() {
         let library = TestLibrary::new();
-        let mut page = Page::new(PageKind::LOCAL_IMPORT, "import", 1).unwrap();
-        page.imports.push(ImportEntry::new("/no/such/bird.png".to_owned(), Vec::new(), 1));
+        let page = Page::new(PageKind::LOCAL_IMPORT, "import", 1).unwrap();
+        let entry = ImportEntry::new("/no/such/bird.png".to_owned(), Vec::new(), 1);
         let key = page.key.clone();
-        library.add_page(None, page, false).unwrap();
+        library.add_page(None, page, vec![entry], false).unwrap();
         library.work_imports();
         for _ in 0..500 {
-            let top = library.pages().unwrap();
-            let entry = top.find(&key).map(|page| page.imports[0].clone()).unwrap();
+            let entry = library.view().unwrap().imports(&key).unwrap().remove(0);
             if entry.status != 0 {
                 assert_eq!(entry.status, FileStatus::Failed as u8);
                 assert!(!entry.note.is_empty());

@@ -4,8 +4,9 @@
 //! how far it got; what came after is replayed from the store's change log, and when the log does
 //! not reach back that far, or the index is new, everything is fed anew.
 
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
 
@@ -41,7 +42,9 @@ impl From<index::Error> for Error {
 
 /// The index, and how much of the store it has seen.
 pub(super) struct Indexing {
-    index: Index,
+    dir: PathBuf,
+    /// `None` while the library is locked.
+    index: RwLock<Option<Arc<Index>>>,
     applied: Mutex<u64>,
 }
 
@@ -51,23 +54,12 @@ impl Indexing {
     /// # Errors
     /// When the index or the store cannot be read.
     pub(super) fn open(dir: &Path, store: &Store) -> Result<Indexing> {
-        let snapshot = store.snapshot()?;
-        let sequence = snapshot.sequence()?;
-        let mut opened = Index::open(dir, SCHEMA_VERSION)?;
-        let is_ahead = opened.applied_seq > sequence;
-        if is_ahead || !log_reaches(&snapshot, opened.applied_seq)? {
-            if opened.applied_seq > 0 {
-                tracing::warn!("the search index does not fit the library; it is built anew");
-                drop(opened);
-                let context = |error| Error::File { context: dir.display().to_string(), error };
-                std::fs::remove_dir_all(dir).map_err(context)?;
-                opened = Index::open(dir, SCHEMA_VERSION)?;
-            }
-            fill(&opened.index, &snapshot, sequence)?;
-        } else {
-            replay(&opened.index, &snapshot, opened.applied_seq, sequence)?;
-        }
-        Ok(Indexing { index: opened.index, applied: Mutex::new(sequence) })
+        let (index, sequence) = open_index(dir, store)?;
+        Ok(Indexing {
+            dir: dir.to_owned(),
+            index: RwLock::new(Some(Arc::new(index))),
+            applied: Mutex::new(sequence),
+        })
     }
 
     /// Feeds everything the store holds to the index of a library that was empty.
@@ -78,37 +70,106 @@ impl Indexing {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = store.snapshot()?;
         let sequence = snapshot.sequence()?;
-        fill(&self.index, &snapshot, sequence)?;
+        fill(&*self.index()?, &snapshot, sequence)?;
         *applied = sequence;
         Ok(())
     }
 
     /// The index.
-    pub(super) fn index(&self) -> &Index {
-        &self.index
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while it is closed.
+    pub(super) fn index(&self) -> Result<Arc<Index>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.clone().ok_or(Error::Busy)
+    }
+
+    /// Closes the index: its files rest until [`Indexing::reopen`]. The store must be closed already.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a search does not end within `patience`; the index is open then.
+    pub(super) fn close(&self, patience: Duration) -> Result<()> {
+        let taken = self.index.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut index) = taken else { return Ok(()) };
+        let deadline = Instant::now() + patience;
+        loop {
+            match Arc::try_unwrap(index) {
+                Ok(index) => {
+                    if let Err(error) = index.close() {
+                        // Without it the next opening only has more to replay.
+                        tracing::warn!(%error, "the search index was not written");
+                    }
+                    return Ok(());
+                }
+                Err(held) if Instant::now() < deadline => {
+                    index = held;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(held) => {
+                    *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+                    return Err(Error::Conflict("a search holds the index".to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Opens the index again and brings it up to the store.
+    ///
+    /// # Errors
+    /// As [`Indexing::open`].
+    pub(super) fn reopen(&self, store: &Store) -> Result<()> {
+        // Commits wait meanwhile, so that none is missed.
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let (index, sequence) = open_index(&self.dir, store)?;
+        *applied = sequence;
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
+        Ok(())
     }
 
     /// Hands a commit to the index. A failure is logged; the next commit tries again from the log.
     pub(super) fn committed(&self, store: &Store, committed: &Committed) {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index();
         let follow = || -> Result<()> {
+            let index = self.index()?;
             let has_documents = |change: &Change| {
                 matches!(change.kind, ChangeKind::TagAdded | ChangeKind::ItemText)
             };
             if *applied + 1 == committed.sequence && !committed.changes.iter().any(has_documents) {
-                return Ok(self.index.apply(Vec::new(), committed.sequence)?);
+                return Ok(index.apply(Vec::new(), committed.sequence)?);
             }
             let snapshot = store.snapshot()?;
-            replay(&self.index, &snapshot, *applied, committed.sequence)
+            replay(&index, &snapshot, *applied, committed.sequence)
         };
         match follow() {
             Ok(()) => *applied = committed.sequence,
             Err(error) => tracing::error!(%error, "the search index did not take a change"),
         }
-        store.forget_changes(
-            self.index.committed_seq().min(committed.sequence.saturating_sub(CHANGES_KEPT)),
-        );
+        if let Ok(index) = index {
+            let kept = committed.sequence.saturating_sub(CHANGES_KEPT);
+            store.forget_changes(index.committed_seq().min(kept));
+        }
     }
+}
+
+fn open_index(dir: &Path, store: &Store) -> Result<(Index, u64)> {
+    let snapshot = store.snapshot()?;
+    let sequence = snapshot.sequence()?;
+    let mut opened = Index::open(dir, SCHEMA_VERSION)?;
+    let is_ahead = opened.applied_seq > sequence;
+    if is_ahead || !log_reaches(&snapshot, opened.applied_seq)? {
+        if opened.applied_seq > 0 {
+            tracing::warn!("the search index does not fit the library; it is built anew");
+            drop(opened);
+            let context = |error| Error::File { context: dir.display().to_string(), error };
+            std::fs::remove_dir_all(dir).map_err(context)?;
+            opened = Index::open(dir, SCHEMA_VERSION)?;
+        }
+        fill(&opened.index, &snapshot, sequence)?;
+    } else {
+        replay(&opened.index, &snapshot, opened.applied_seq, sequence)?;
+    }
+    Ok((opened.index, sequence))
 }
 
 /// Whether the change log still has everything after `applied`.
@@ -262,7 +323,7 @@ impl View {
                 }
             }
         };
-        let index = self.library.indexing.index();
+        let index = self.library.indexing.index()?;
         let found = index.tag_set(&TagQuery { namespace, subtag })?;
         if is_exact {
             return Ok(found);

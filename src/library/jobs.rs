@@ -266,7 +266,9 @@ impl Shared {
         // It was stopped in the moment between.
         let Some(cancelled) = cancelled else { return };
         let context = JobContext { shared: Arc::clone(self), id, cancelled };
-        let result = catch_unwind(AssertUnwindSafe(|| work(&context)))
+        // A library that is locked for a while is no reason to fail.
+        let work = || crate::store::patiently(|| work(&context));
+        let result = catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err("the job was abandoned after an error of its own".to_owned()));
         match result {
             _ if context.is_cancelled() => self.end(id, JobStatus::Cancelled, None),

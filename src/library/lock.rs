@@ -10,22 +10,27 @@ use super::error::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Library {
-    /// Closes the store. From then on every verb and view is [`Error::Busy`] until
-    /// [`Library::unlock`].
+    /// Closes the store and the search index: their files rest. From then on every verb and view is
+    /// [`Error::Busy`] until [`Library::unlock`]; jobs and downloads wait.
     ///
     /// # Errors
-    /// [`Error::Busy`] when it is locked already; the store's failure, when a reader did not end.
+    /// [`Error::Busy`] when it is locked already, or when a reader did not end; it is open then.
     pub fn lock(&self) -> Result<()> {
         if self.locked.swap(true, Ordering::SeqCst) {
             return Err(Error::Busy);
         }
-        // Without it the next opening only has more to replay.
-        if let Err(error) = self.index().flush() {
-            tracing::warn!(%error, "the search index was not written");
-        }
-        self.store.close(PATIENCE).map_err(|error| {
+        let closed = self.store.close(PATIENCE).map_err(Error::from);
+        let closed = closed.and_then(|()| {
+            self.indexing.close(PATIENCE).inspect_err(|_| {
+                if let Err(error) = self.store.reopen() {
+                    tracing::error!(%error, "the store was not opened again");
+                }
+            })
+        });
+        closed.map_err(|error| {
+            tracing::warn!(%error, "the library was not locked");
             self.locked.store(false, Ordering::SeqCst);
-            Error::from(error)
+            Error::Busy
         })
     }
 
@@ -38,7 +43,9 @@ impl Library {
             return Err(Error::invalid("The server is not busy!"));
         }
         self.store.reopen()?;
+        self.indexing.reopen(&self.store)?;
         self.locked.store(false, Ordering::SeqCst);
+        self.wake_imports();
         Ok(())
     }
 
@@ -51,6 +58,8 @@ impl Library {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::library::testing::TestLibrary;
 
@@ -67,6 +76,60 @@ mod tests {
         library.unlock().unwrap();
         assert!(library.get(id).inbox);
         library.check();
+    }
+
+    #[test]
+    fn work_in_the_background_waits_for_a_locked_library() {
+        let library = TestLibrary::new();
+        library.lock().unwrap();
+        let shared = Arc::clone(&library);
+        let job = library.jobs().add("names a tag", move |_| {
+            let tag = shared.write(|tx| Ok(tx.tag_for("species:robin")?));
+            let tag = tag.map_err(|error| error.to_string())?;
+            let view = shared.view().map_err(|error| error.to_string())?;
+            let text = view.tag_text(tag).map_err(|error| error.to_string())?;
+            (&*text == "species:robin").then_some(()).ok_or_else(|| text.to_string())
+        });
+        let waiting = library.jobs().wait(job, Duration::from_millis(100)).unwrap();
+        assert_eq!(waiting.status, crate::library::jobs::JobStatus::Running);
+        library.unlock().unwrap();
+        let ended = library.jobs().wait(job, Duration::from_secs(10)).unwrap();
+        assert_eq!((ended.status, ended.error), (crate::library::jobs::JobStatus::Finished, None));
+        let view = library.view().unwrap();
+        let pattern = crate::model::tag_pattern::TagPattern::parse("species:rob*").unwrap();
+        assert_eq!(view.tags_like(&pattern).unwrap().len(), 1, "the index has seen it");
+    }
+
+    #[test]
+    fn a_copy_made_while_it_is_locked_is_whole() {
+        let library = TestLibrary::new();
+        library.item(1, |item| item.inbox = true);
+        library.write(|tx| Ok(tx.tag_for("species:robin")?)).unwrap();
+        library.lock().unwrap();
+        let data = library.settings().data.clone();
+        let copy = data.with_extension("copy");
+        let status = std::process::Command::new("cp").arg("-r").args([&data, &copy]).status();
+        assert!(status.unwrap().success());
+        let other = Library::open(crate::library::Settings::at(&copy)).unwrap();
+        assert!(other.check().unwrap().faults.is_empty());
+        other.close().unwrap();
+        drop(other);
+        library.unlock().unwrap();
+        std::fs::remove_dir_all(copy).unwrap();
+    }
+
+    #[test]
+    fn closing_does_not_wait_for_what_waits_for_a_locked_library() {
+        let library = TestLibrary::new();
+        library.lock().unwrap();
+        let shared = Arc::clone(&library);
+        let job = library
+            .jobs()
+            .add("waits", move |_| shared.view().map(drop).map_err(|error| error.to_string()));
+        let _running = library.jobs().wait(job, Duration::from_millis(50));
+        let begun = std::time::Instant::now();
+        library.close().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(5));
     }
 
     #[test]

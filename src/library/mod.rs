@@ -10,6 +10,7 @@ pub mod autocomplete;
 mod bones;
 mod cached;
 mod content;
+mod download;
 pub mod entities;
 mod error;
 mod favourites;
@@ -37,6 +38,7 @@ pub mod pages;
 mod pending;
 pub mod places;
 mod popups;
+pub mod queue;
 mod ratings;
 mod relations;
 pub mod relationships;
@@ -60,6 +62,7 @@ pub use access::{AccessKey, AccessKeys, declare_access_key, random_key, revoke_a
 pub use apply::{Applied, Declaration};
 pub use bones::{Amount, Bones};
 pub use content::{Content, ThumbnailContent};
+pub use download::DownloadSettings;
 pub use error::{Error, Result};
 pub use folders::{LibraryFolder, ScanRules};
 pub use generate::{GenerateRequest, Generated, PreviewOptions, cue};
@@ -70,10 +73,10 @@ pub use network::{Approval, Cookie, CookieChange, Header, HeaderChange, second_l
 pub use notes::{NoteWriting, set_notes};
 pub use options::{Switches, change_switches};
 pub use pending::{PendingTags, is_repository};
-pub use popups::{Popup, PopupChange, PopupKey, PopupStart};
+pub use popups::{NetworkJob, Popup, PopupChange, PopupKey, PopupStart};
 pub use ratings::{Rating, rate, stars, stored_value};
 pub use relations::{Relations, declare_parent, declare_sibling, remove_parent, remove_sibling};
-pub use rules::{FileRules, ImportRules, put_import_rules};
+pub use rules::{FileRules, ImportRules, put_download_tags, put_import_rules};
 pub use scan::{ScanReport, ScanRequest};
 pub use services::{Services, declare_service};
 pub use tagging::{TagAction, TagChange, TagChangeRules};
@@ -107,8 +110,8 @@ pub struct Settings {
     pub workers: Option<WorkersConfig>,
     /// Whether physical deletion through the Hydrus door takes bytes in library folders.
     pub hydrus_may_delete: bool,
-    /// Whether addresses of private networks may be fetched from.
-    pub allow_private: bool,
+    /// Limits of fetching from other servers.
+    pub downloads: DownloadSettings,
 }
 
 impl Settings {
@@ -116,6 +119,7 @@ impl Settings {
     #[must_use]
     pub fn new(config: &Config) -> Settings {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let seconds = std::time::Duration::from_secs;
         let limits = &config.limits;
         let store = store::Options {
             cache_bytes: size(limits.store_cache_bytes),
@@ -139,7 +143,15 @@ impl Settings {
             zone: config.zone(),
             workers: Some(workers),
             hydrus_may_delete: config.library.hydrus_may_delete,
-            allow_private: config.downloads.allow_private,
+            downloads: DownloadSettings {
+                allow_private: config.downloads.allow_private,
+                bytes_max: config.downloads.bytes,
+                timeout: seconds(config.downloads.seconds),
+                stall_timeout: seconds(config.downloads.stall_seconds),
+                parallel: size(config.downloads.parallel).max(1),
+                attempts: u32::try_from(config.downloads.attempts).unwrap_or(u32::MAX).max(1),
+                retry_wait: seconds(config.downloads.retry_seconds),
+            },
             ..Settings::at(&config.data)
         }
     }
@@ -153,7 +165,7 @@ impl Settings {
             zone: jiff::tz::TimeZone::UTC,
             workers: None,
             hydrus_may_delete: false,
-            allow_private: false,
+            downloads: DownloadSettings::default(),
         }
     }
 }
@@ -181,8 +193,8 @@ pub struct Library {
     catalogue: entities::CatalogueCache,
     facts: objects::FactsCache,
     ranks: objects::RanksCache,
-    /// Whether a thread works off what pages import.
-    importing: AtomicBool,
+    /// Who works off what pages import.
+    importers: imports::Importers,
 }
 
 impl Library {
@@ -217,7 +229,7 @@ impl Library {
             potentials: relationships::cache(),
             popups: popups::Popups::default(),
             locked: AtomicBool::new(false),
-            importing: AtomicBool::new(false),
+            importers: imports::Importers::default(),
             indexing,
             import_times: ImportTimes::default(),
             colours: tracked::colours(),
@@ -244,8 +256,10 @@ impl Library {
     }
 
     /// The search index, for full text.
-    #[must_use]
-    pub fn index(&self) -> &Index {
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the library is locked.
+    pub fn index(&self) -> Result<Arc<Index>> {
         self.indexing.index()
     }
 
@@ -310,12 +324,16 @@ impl Library {
     /// # Errors
     /// When somebody still reads after ten seconds.
     pub fn close(&self) -> Result<()> {
+        // What waits for a locked library waits no longer.
+        self.store.end();
+        self.importers.close();
         self.jobs.shut_down(std::time::Duration::from_secs(10));
-        // Without it the next start only has more to replay.
-        if let Err(error) = self.indexing.index().flush() {
-            tracing::warn!(%error, "the search index was not written");
+        self.store.close(std::time::Duration::from_secs(10))?;
+        // Left open, the next start only has more to replay.
+        if let Err(error) = self.indexing.close(std::time::Duration::from_secs(2)) {
+            tracing::warn!(%error, "the search index was not closed");
         }
-        Ok(self.store.close(std::time::Duration::from_secs(10))?)
+        Ok(())
     }
 
     /// Runs a write: one transaction, durable when this returns. `run` may run twice and sees its

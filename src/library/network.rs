@@ -68,6 +68,9 @@ const REASON: &str = "Set by Client API";
 /// Cookies of one second-level domain, and headers of one context.
 const PER_CONTEXT_MAX: usize = 10_000;
 
+/// Longer cookies that servers set are not kept.
+const COOKIE_LENGTH_MAX: usize = 8192;
+
 /// The name of the document of a context: domains are never empty.
 fn context(domain: Option<&str>) -> &str {
     domain.unwrap_or("")
@@ -191,6 +194,57 @@ fn fits(cookie: &Cookie, host: &str, path: &str) -> bool {
     };
     let below = path.strip_prefix(cookie.path.trim_end_matches('/'));
     on_domain && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A `Set-Cookie` line of `host`, as a change; `None` when it is not to be kept: it cannot be read, or
+/// is of a domain that the host does not belong to.
+#[must_use]
+pub(super) fn parse_cookie(line: &str, host: &str, now_s: i64) -> Option<CookieChange> {
+    let mut parts = line.split(';');
+    let (name, value) = parts.next()?.split_once('=')?;
+    let (name, value) = (name.trim(), value.trim());
+    if name.is_empty() || line.len() > COOKIE_LENGTH_MAX {
+        return None;
+    }
+    let mut cookie = CookieChange {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        domain: host.to_owned(),
+        path: "/".to_owned(),
+        expires_s: None,
+    };
+    let mut has_age = false;
+    for part in parts {
+        let (attribute, value) = part.split_once('=').unwrap_or((part, ""));
+        let value = value.trim();
+        match attribute.trim().to_lowercase().as_str() {
+            "domain" => {
+                let domain = value.trim_start_matches('.').to_lowercase();
+                let is_above = host.strip_suffix(domain.as_str())?;
+                let is_ours = is_above.is_empty() || is_above.ends_with('.');
+                if !is_ours || !domain.contains('.') {
+                    return None;
+                }
+                cookie.domain = format!(".{domain}");
+            }
+            "path" if value.starts_with('/') => value.clone_into(&mut cookie.path),
+            "max-age" => {
+                let age_s: i64 = value.parse().ok()?;
+                cookie.expires_s = Some(now_s.saturating_add(age_s));
+                has_age = true;
+            }
+            "expires" if !has_age => {
+                let text = value.replace('-', " ");
+                let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+                cookie.expires_s = moment.map(jiff::Timestamp::as_second);
+            }
+            _ => {}
+        }
+    }
+    if cookie.expires_s.is_some_and(|expires_s| expires_s <= now_s) {
+        cookie.value = None;
+    }
+    Some(cookie)
 }
 
 impl Library {
@@ -345,6 +399,24 @@ mod tests {
         library.set_cookies(vec![cookie("s", None, ".x.a.b", "/")]).unwrap();
         assert_eq!(names("a.b"), ["t"]);
         assert!(library.view().unwrap().cookies("nodot").is_err());
+    }
+
+    #[test]
+    fn cookies_of_servers_are_kept_for_their_own_domains() {
+        let parse = |line: &str| parse_cookie(line, "img.trains.example", 1000);
+        let plain = parse("a=b; Secure; HttpOnly").unwrap();
+        assert_eq!((plain.domain.as_str(), plain.path.as_str()), ("img.trains.example", "/"));
+        assert_eq!(plain.value.as_deref(), Some("b"));
+        let wide = parse("a=b=c; Domain=trains.example; Path=/x; Max-Age=60").unwrap();
+        assert_eq!((wide.domain.as_str(), wide.path.as_str()), (".trains.example", "/x"));
+        assert_eq!((wide.value.as_deref(), wide.expires_s), (Some("b=c"), Some(1060)));
+        let dated = parse("a=b; Expires=Wed, 21-Oct-2015 07:28:00 GMT").unwrap();
+        assert_eq!(dated.expires_s, Some(1_445_412_480));
+        assert_eq!(parse("a=b; Max-Age=0").unwrap().value, None);
+        for foreign in ["a=b; Domain=birds.example", "a=b; Domain=example", "=b", "a"] {
+            assert_eq!(parse(foreign), None, "{foreign}");
+        }
+        assert_eq!(parse("a=b; Domain=ains.example"), None);
     }
 
     #[test]

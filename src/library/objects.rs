@@ -219,7 +219,7 @@ impl View {
         fields: &[TextField],
         text: &str,
     ) -> Result<Option<RoaringBitmap>> {
-        let Some(mut found) = self.library().index().substring_candidates(fields, text)? else {
+        let Some(mut found) = self.library().index()?.substring_candidates(fields, text)? else {
             return Ok(None);
         };
         // What is written on a later member is found at its head.

@@ -1,11 +1,12 @@
 //! Pages: what clients keep open, as lists of files on the server (behaviour.md 23).
 //!
-//! All pages are one document. A page of pages holds others; a page that imports holds a list of
-//! things to import, which `imports` works off.
+//! All pages are one document. A page of pages holds others; what a page is to import is kept by
+//! `queue` and worked off by `imports`.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::queue::{self, ImportEntry};
 use super::{Library, View, random_key};
 use crate::model::hash::to_hex;
 use crate::model::ids::{ItemId, ServiceId};
@@ -15,8 +16,6 @@ const NAME: &str = "session";
 
 /// More pages than these are refused.
 const PAGES_MAX: usize = 1000;
-/// More entries of one page than these are refused.
-const IMPORTS_MAX: usize = 100_000;
 
 /// What a page is for, numbered as in the Client API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,42 +45,6 @@ pub struct PageSearch {
     pub ascending: bool,
 }
 
-/// One thing to import, and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImportEntry {
-    /// A URL or a path.
-    pub source: String,
-    pub created_ms: i64,
-    pub modified_ms: i64,
-    pub source_time_ms: Option<i64>,
-    /// 0 waits; others as a file's status.
-    pub status: u8,
-    pub note: String,
-    pub item: Option<ItemId>,
-    /// Tags that the file gets.
-    pub tags: Vec<(ServiceId, String)>,
-    /// Whether a local file goes once it is imported.
-    pub delete_source: bool,
-}
-
-impl ImportEntry {
-    /// Something that waits to be imported.
-    #[must_use]
-    pub fn new(source: String, tags: Vec<(ServiceId, String)>, now_ms: i64) -> ImportEntry {
-        ImportEntry {
-            source,
-            created_ms: now_ms,
-            modified_ms: now_ms,
-            source_time_ms: None,
-            status: 0,
-            note: String::new(),
-            item: None,
-            tags,
-            delete_source: false,
-        }
-    }
-}
-
 /// One page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page {
@@ -97,8 +60,6 @@ pub struct Page {
     /// Where imports of this page go; the usual domain if none.
     #[serde(default)]
     pub import_domains: Vec<ServiceId>,
-    #[serde(default)]
-    pub imports: Vec<ImportEntry>,
     /// Address and key of a watcher.
     #[serde(default)]
     pub watched: Option<(String, String)>,
@@ -125,7 +86,6 @@ impl Page {
             files: Vec::new(),
             search: None,
             import_domains: Vec::new(),
-            imports: Vec::new(),
             watched: None,
             created_ms: now_ms,
             pages: Vec::new(),
@@ -142,7 +102,7 @@ impl Page {
         self.pages.iter().find_map(|page| page.find(key))
     }
 
-    fn find_mut(&mut self, key: &str) -> Option<&mut Page> {
+    pub(super) fn find_mut(&mut self, key: &str) -> Option<&mut Page> {
         if self.key == key {
             return Some(self);
         }
@@ -171,14 +131,6 @@ impl Page {
     fn shown(&self) -> Option<&Page> {
         let page = self.pages.get(self.current)?;
         if page.kind == PageKind::PAGES { page.shown() } else { Some(page) }
-    }
-
-    /// Calls `visit` with this page and all below it.
-    pub(super) fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Page)) {
-        visit(self);
-        for page in &mut self.pages {
-            page.each_mut(visit);
-        }
     }
 
     fn count(&self) -> usize {
@@ -265,12 +217,17 @@ impl Library {
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such page of pages.
-    pub fn add_page(&self, parent: Option<String>, page: Page, focus: bool) -> Result<()> {
-        if page.imports.len() > IMPORTS_MAX {
-            return Err(Error::invalid(format!("a page holds {IMPORTS_MAX} imports at most")));
-        }
+    pub fn add_page(
+        &self,
+        parent: Option<String>,
+        page: Page,
+        imports: Vec<ImportEntry>,
+        focus: bool,
+    ) -> Result<()> {
         let key = page.key.clone();
-        let add = move |top: &mut Page| {
+        self.write(move |tx| {
+            let mut top = load(tx)?;
+            let top = &mut top;
             let parent = parent.clone().unwrap_or_else(|| top.key.clone());
             let found = top.find_mut(&parent).filter(|page| page.kind == PageKind::PAGES);
             let parent = found.ok_or_else(|| Error::missing("page of pages", parent))?;
@@ -278,9 +235,11 @@ impl Library {
             if focus {
                 top.focus(&key);
             }
-            Ok(())
-        };
-        self.change_pages(add).map(|_| ())
+            for entry in &imports {
+                queue::add(tx, &page, entry)?;
+            }
+            put(tx, top)
+        })
     }
 
     /// Shows a page.
@@ -334,7 +293,10 @@ impl Library {
         entry: ImportEntry,
         focus: bool,
     ) -> Result<String> {
-        let queue = move |top: &mut Page| {
+        self.write(move |tx| {
+            let is_stored =
+                tx.get(&store::DOCUMENTS, &(DocumentKind::Pages, NAME.to_owned()))?.is_some();
+            let mut top = load(tx)?;
             let by_key = page_key.as_deref().and_then(|key| top.find(key));
             let by_key = by_key.filter(|page| page.kind == PageKind::URLS);
             let fits = |page: &&Page| {
@@ -343,33 +305,28 @@ impl Library {
                     && name.as_ref().is_none_or(|name| page.name == *name)
             };
             let shown = || top.shown().filter(fits);
-            let known = by_key.or_else(shown).or_else(|| top.find_page(&fits));
-            let known = known.map(|page| page.key.clone());
-            let key = match known {
-                Some(key) => key,
+            let known = by_key.or_else(shown).or_else(|| top.find_page(&fits)).cloned();
+            let is_known = known.is_some();
+            let page = match known {
+                Some(page) => page,
                 None => {
                     let name = name.as_deref().unwrap_or("url import");
                     let mut page = Page::new(PageKind::URLS, name, entry.created_ms)?;
                     page.import_domains.clone_from(&domains);
-                    let key = page.key.clone();
-                    top.open(page, true);
-                    key
+                    top.open(page.clone(), true);
+                    page
                 }
             };
-            if let Some(page) = top.find_mut(&key) {
-                if page.imports.len() >= IMPORTS_MAX {
-                    return Err(Error::Conflict("the page is full".to_owned()));
-                }
-                if !page.imports.iter().any(|known| known.source == entry.source) {
-                    page.imports.push(entry.clone());
-                }
-            }
+            queue::add(tx, &page, &entry)?;
             if focus {
-                top.focus(&key);
+                top.focus(&page.key);
             }
-            Ok(key)
-        };
-        self.change_pages(queue).map(|(_, key)| key)
+            // Most addresses go to a page that is there: then there is nothing to write of it.
+            if focus || !is_known || !is_stored {
+                put(tx, &top)?;
+            }
+            Ok(page.key)
+        })
     }
 }
 
@@ -391,14 +348,14 @@ mod tests {
     fn pages_go_into_pages_of_pages_only() {
         let library = TestLibrary::new();
         let notebook = Page::new(PageKind::PAGES, "birds", 1).unwrap();
-        library.add_page(None, notebook.clone(), false).unwrap();
+        library.add_page(None, notebook.clone(), vec![], false).unwrap();
         let search = Page::new(PageKind::SEARCH, "herons", 1).unwrap();
-        library.add_page(Some(notebook.key.clone()), search.clone(), true).unwrap();
+        library.add_page(Some(notebook.key.clone()), search.clone(), vec![], true).unwrap();
         let top = library.pages().unwrap();
         assert_eq!((top.current, top.pages[1].current), (1, 0));
         assert_eq!(top.pages[1].pages, std::slice::from_ref(&search));
         let other = Page::new(PageKind::SEARCH, "x", 1).unwrap();
-        assert!(library.add_page(Some(search.key.clone()), other, false).is_err());
+        assert!(library.add_page(Some(search.key.clone()), other, vec![], false).is_err());
         library.add_page_files(search.key.clone(), vec![ItemId(2), ItemId(1)]).unwrap();
         library.add_page_files(search.key.clone(), vec![ItemId(1), ItemId(3)]).unwrap();
         let top = library.pages().unwrap();
@@ -420,9 +377,10 @@ mod tests {
         assert_ne!(queue(None, vec![ServiceId(40)], "https://a.example/2"), first);
         assert_ne!(queue(Some("birds"), vec![], "https://a.example/3"), first);
         let top = library.pages().unwrap();
-        assert_eq!(top.find(&first).map(|page| page.imports.len()), Some(1));
+        let page = top.find(&first).cloned().unwrap();
+        assert_eq!(library.view().unwrap().import_counts(&page.key).unwrap().total(), 1);
         let notebook = Page::new(PageKind::PAGES, "trains", 1).unwrap();
-        library.add_page(None, notebook.clone(), true).unwrap();
+        library.add_page(None, notebook.clone(), vec![], true).unwrap();
         let below = queue(Some("engines"), vec![], "https://a.example/4");
         let top = library.pages().unwrap();
         let notebook = top.find(&notebook.key).cloned().unwrap();

@@ -72,6 +72,13 @@ impl Temporary {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Gives the charge back: the caller removes it.
+    #[must_use]
+    pub fn into_path(mut self) -> PathBuf {
+        // An empty path is no file, so that dropping it removes nothing.
+        std::mem::take(&mut self.path)
+    }
 }
 
 impl Drop for Temporary {

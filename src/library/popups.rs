@@ -29,6 +29,8 @@ pub struct Popup {
     /// Attached files and what they are called.
     pub files: Option<(Vec<ItemId>, String)>,
     pub files_mergable: bool,
+    /// What is being fetched.
+    pub network_job: Option<NetworkJob>,
     pub is_cancelled: bool,
     pub is_done: bool,
     cancellable: bool,
@@ -56,6 +58,15 @@ impl Popup {
         let texts: Vec<&str> = texts.into_iter().filter_map(|text| text.as_deref()).collect();
         texts.join("\n")
     }
+}
+
+/// How far a file is fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkJob {
+    pub url: String,
+    pub bytes_read: u64,
+    pub bytes_to_read: Option<u64>,
+    pub bytes_per_second: u64,
 }
 
 /// How a popup begins.
@@ -145,6 +156,7 @@ impl Library {
             api_data: None,
             files: None,
             files_mergable: start.files_mergable,
+            network_job: None,
             is_cancelled: false,
             is_done: !start.is_cancellable && !start.is_pausable,
             cancellable: start.is_cancellable,
@@ -220,6 +232,54 @@ impl Library {
                 popup.dismissed_at_ms = Some(now_ms().saturating_add(later_ms));
             }
         })
+    }
+}
+
+impl Library {
+    /// Shows that an address is fetched for a page of this name.
+    pub(super) fn show_import(&self, page: &str, url: &str) -> Result<PopupKey> {
+        let start = PopupStart { is_cancellable: true, ..PopupStart::default() };
+        let change = PopupChange {
+            title: Some(Some(page.to_owned())),
+            text_1: Some(Some("downloading file".to_owned())),
+            ..PopupChange::default()
+        };
+        let key = self.add_popup(start, change)?.key;
+        let job = NetworkJob { url: url.to_owned(), ..NetworkJob::default() };
+        self.popups.with(&key, |popup| popup.network_job = Some(job))?;
+        Ok(key)
+    }
+
+    /// Shows how much of it was fetched. Answers whether it is still wanted.
+    pub(super) fn show_bytes(
+        &self,
+        key: &PopupKey,
+        read: u64,
+        all: Option<u64>,
+        elapsed_ms: u64,
+    ) -> bool {
+        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let shown = self.popups.with(key, |popup| {
+            popup.gauge_1 = all.map(|all| (gauge(read), gauge(all)));
+            if let Some(job) = &mut popup.network_job {
+                job.bytes_read = read;
+                job.bytes_to_read = all;
+                job.bytes_per_second = read.saturating_mul(1000) / elapsed_ms.max(1);
+            }
+            !popup.is_cancelled
+        });
+        // It may have been pushed out by too many others.
+        shown.unwrap_or(true)
+    }
+
+    /// Whether somebody has cancelled it.
+    pub(super) fn is_cancelled(&self, key: &PopupKey) -> bool {
+        self.popups.with(key, |popup| popup.is_cancelled).unwrap_or(false)
+    }
+
+    /// Takes it away.
+    pub(super) fn hide_import(&self, key: &PopupKey) {
+        self.popups.lock().retain(|popup| popup.key != *key);
     }
 }
 

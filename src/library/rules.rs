@@ -6,10 +6,12 @@ use super::error::Result;
 use super::{Library, View};
 use crate::model::filetype::FileType;
 use crate::model::media::MediaInfo;
+use crate::model::tag_filter::TagFilter;
 use crate::store::{self, DocumentKind, Read as _};
 
 const IMPORT_RULES: &str = "import_rules";
 const FILE_RULES: &str = "file_rules";
+const DOWNLOAD_TAGS: &str = "download_tags";
 
 /// Rules that a file must meet to be imported; `None` is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +91,22 @@ impl Default for FileRules {
 /// When reading fails.
 pub fn file_rules(read: &impl store::Read) -> store::Result<FileRules> {
     Ok(read.document(DocumentKind::Option, FILE_RULES)?.unwrap_or_default())
+}
+
+/// Which of the tags that come with an address are kept.
+///
+/// # Errors
+/// When reading fails.
+pub fn download_tags(read: &impl store::Read) -> store::Result<TagFilter> {
+    Ok(read.document(DocumentKind::Option, DOWNLOAD_TAGS)?.unwrap_or_default())
+}
+
+/// Replaces the filter of [`download_tags`], as part of a larger write.
+///
+/// # Errors
+/// When writing fails.
+pub fn put_download_tags(tx: &mut store::Tx, filter: &TagFilter) -> store::Result<()> {
+    tx.put_document(DocumentKind::Option, DOWNLOAD_TAGS, filter)
 }
 
 impl View {

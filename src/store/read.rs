@@ -276,6 +276,31 @@ pub trait Read {
         let rows = self.with_prefix(&DOCUMENTS, &[kind as u8])?;
         rows.into_iter().map(|((_, name), text)| Ok((name, from_json(kind, &text)?))).collect()
     }
+
+    /// The first documents of a kind whose names begin with `prefix`, at most `limit`, by name.
+    ///
+    /// # Errors
+    /// When reading fails or a document does not decode as `T`.
+    fn documents_below<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, T)>> {
+        let prefix = (kind, prefix.to_owned()).to_bytes();
+        let mut found = Vec::new();
+        let end = after_prefix(&prefix);
+        self.raw_scan(DOCUMENTS.slot, &prefix, end.as_deref(), false, &mut |key, value| {
+            if found.len() >= limit {
+                return Ok(false);
+            }
+            let (_, name): (DocumentKind, String) = decoded_key(key)?;
+            let text: Vec<u8> = decode(value)?;
+            found.push((name, from_json(kind, &text)?));
+            Ok(true)
+        })?;
+        Ok(found)
+    }
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(kind: DocumentKind, text: &[u8]) -> Result<T> {

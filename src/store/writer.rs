@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::Database;
@@ -15,6 +15,7 @@ use super::codec::Key;
 use super::columns::{Column, ColumnValues, Columns};
 use super::error::{Error, Result};
 use super::format;
+use super::patience::Gate;
 use super::read::{Read, Snapshot, definition};
 use super::sets::{Flag, SetChunk, SetKey, bitmap_bytes, bitmap_from};
 use super::shapes::{Near, Shapes};
@@ -72,8 +73,11 @@ trait Operation: Send {
 struct Closure<F, T, E> {
     run: F,
     result: Option<Result<T, E>>,
-    answer: SyncSender<Result<T, E>>,
+    answer: SyncSender<Answer<T, E>>,
 }
+
+/// What `run` returned, or the store's failure.
+type Answer<T, E> = Result<Result<T, E>, Error>;
 
 impl<F, T, E> Operation for Closure<F, T, E>
 where
@@ -92,9 +96,9 @@ where
 
     fn answer(self: Box<Self>, failure: Option<Error>) {
         let result = match (failure, self.result) {
-            (Some(failure), _) => Err(failure.into()),
-            (None, Some(result)) => result,
-            (None, None) => Err(Error::Closed.into()),
+            (Some(failure), _) => Err(failure),
+            (None, Some(result)) => Ok(result),
+            (None, None) => Err(Error::Closed),
         };
         // The caller may be gone (a closed connection); the write stands all the same.
         let _ = self.answer.send(result);
@@ -114,6 +118,7 @@ struct Shared {
     columns: Columns,
     shapes: Shapes,
     observer: Mutex<Option<Observer>>,
+    gate: Gate,
     /// Entries of the change log up to this number may go.
     forgettable: AtomicU64,
 }
@@ -139,6 +144,7 @@ impl Store {
             columns: Columns::new(),
             shapes: Shapes::new(),
             observer: Mutex::new(None),
+            gate: Gate::default(),
             forgettable: AtomicU64::new(0),
         });
         let (queue, waiting) = sync_channel(options.queue_length);
@@ -165,9 +171,14 @@ impl Store {
     /// The state of the library as of now.
     ///
     /// # Errors
-    /// [`Error::Closed`] while the store is closed.
+    /// [`Error::Closed`] while the store is closed; see [`super::patiently`].
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.shared.snapshot()
+        loop {
+            match self.shared.snapshot() {
+                Err(Error::Closed) if self.shared.gate.wait() => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// A column of facts, loaded on first use.
@@ -198,10 +209,23 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (answer, answered) = sync_channel(1);
-        let operation = Box::new(Closure { run, result: None, answer });
-        self.queue.send(operation).map_err(|_| Error::Closed)?;
-        answered.recv().map_err(|_| Error::Closed)?
+        let run = Arc::new(Mutex::new(run));
+        loop {
+            let run = Arc::clone(&run);
+            let run = move |tx: &mut Tx| {
+                // Only the writer takes it, one attempt after the other.
+                let run = run.lock().unwrap_or_else(PoisonError::into_inner);
+                run(tx)
+            };
+            let (answer, answered) = sync_channel(1);
+            let operation = Box::new(Closure { run, result: None, answer });
+            self.queue.send(operation).map_err(|_| Error::Closed)?;
+            match answered.recv().map_err(|_| Error::Closed)? {
+                Ok(result) => return result,
+                Err(Error::Closed) if self.shared.gate.wait() => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
     }
 
     /// A transaction past the writer: for [`Store::load`], while nobody else writes.
@@ -220,6 +244,7 @@ impl Store {
     /// # Errors
     /// [`Error::Storage`] when a snapshot was held too long; the store is open again then.
     pub fn close(&self, patience: Duration) -> Result<()> {
+        self.shared.gate.close();
         let taken = self.shared.slot_mut(Option::take)?;
         let Some(mut database) = taken else { return Ok(()) };
         let deadline = Instant::now() + patience;
@@ -236,6 +261,7 @@ impl Store {
                 }
                 Err(held) => {
                     self.shared.slot_mut(|slot| *slot = Some(held))?;
+                    self.shared.gate.open();
                     return Err(Error::Storage("a reader holds the store".to_owned()));
                 }
             }
@@ -248,7 +274,14 @@ impl Store {
     /// As [`Store::open`].
     pub fn reopen(&self) -> Result<()> {
         let database = open_database(&self.shared.path, self.shared.options)?;
-        self.shared.slot_mut(|slot| *slot = Some(database))
+        self.shared.slot_mut(|slot| *slot = Some(database))?;
+        self.shared.gate.open();
+        Ok(())
+    }
+
+    /// Tells those who wait for a closed store that it does not open again.
+    pub fn end(&self) {
+        self.shared.gate.end();
     }
 
     /// Copies the library, as of now, into a new file while everything goes on.

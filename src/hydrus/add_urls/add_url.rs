@@ -8,7 +8,7 @@ use crate::hydrus::context::Context;
 use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional, required};
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::{Params, WRITE_FILE_DOMAIN, all_of, service_by_name, wrong_type};
-use crate::library::pages::ImportEntry;
+use crate::library::queue::ImportEntry;
 use crate::model::hash::{from_hex, to_hex};
 use crate::model::ids::ServiceId;
 use crate::model::service::{ServiceKind, builtin};
@@ -32,7 +32,11 @@ const PARAMS: &[Param] = &[
     ),
     optional("destination_page_name", "string", "the page that shows it, made if there is none"),
     optional("show_destination_page", "boolean", "whether that page is shown; false"),
-    optional("filterable_tags", "list of strings", "tags for my tags"),
+    optional(
+        "filterable_tags",
+        "list of strings",
+        "tags for downloader tags, if the import options let them through",
+    ),
     optional("service_keys_to_additional_tags", "object of lists of strings", "tags for services"),
     optional("service_names_to_additional_tags", "object of lists of strings", "tags for services"),
     optional("service_names_to_tags", "object of lists of strings", "an older name of the same"),
@@ -50,7 +54,9 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     if kind != UNKNOWN_TYPE && kind != UrlType::File.number() {
         let (name, reason) = (&info.match_name, &info.cannot_parse_reason);
         return Err(Rejection::bad_request(format!(
-            "This URL was recognised as a \"{name}\" but it cannot be parsed: {reason}"
+            "This URL was recognised as a \"{name}\" but it cannot be parsed: {reason}\n\nSince this \
+             URL cannot be parsed, a downloader cannot be created for it! Please check your url class \
+             links under the 'networking' menu."
         )));
     }
     let domains = domains(context, params)?;
@@ -58,7 +64,11 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let page_name = params.text("destination_page_name")?.map(str::to_owned);
     let focus = params.flag("show_destination_page", false)?;
     let normalised_url = classes.for_server(url);
-    let entry = ImportEntry::new(normalised_url.clone(), tags, now_ms());
+    let filterable_tags = params.texts("filterable_tags")?.unwrap_or_default();
+    let entry = ImportEntry {
+        filterable_tags: filterable_tags.into_iter().map(str::to_owned).collect(),
+        ..ImportEntry::new(normalised_url.clone(), tags, now_ms())
+    };
     context.library().queue_url(page_key, page_name, domains, entry, focus)?;
     context.library().work_imports();
     let name = &info.match_name;
@@ -95,10 +105,6 @@ fn tags(context: &Context, params: &Params) -> Result<Vec<(ServiceId, String)>, 
     if is_tagging && !context.may(Permission::EditTags) {
         let name = Permission::EditTags.name();
         return Err(Rejection::forbidden(format!("You do not have permission to: {name}")));
-    }
-    if let Some(list) = params.texts("filterable_tags")? {
-        let own = |tag: &str| (builtin::MY_TAGS, tag.to_owned());
-        tags.extend(list.into_iter().map(own));
     }
     let services = context.view()?.services();
     if let Some(object) = params.object("service_keys_to_additional_tags")? {

@@ -23,6 +23,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let missing = |_| Rejection::not_found("That file seems to be missing!");
     let source = FileSource::open(&content.path).map_err(missing)?;
     let name = format!("{}{}", content.sha256, content.filetype.ext());
-    let file = FileAnswer::of_file(source, content.filetype.mime());
+    let mut file = FileAnswer::of_file(source, content.filetype.mime());
+    file.etag = Some(format!("\"{}\"", content.sha256));
     Ok(Answer::file(file).named(name, is_download))
 }

@@ -1,5 +1,7 @@
 //! `GET /get_files/thumbnail`: a small picture of a file, or of its type.
 
+use sha2::{Digest as _, Sha256};
+
 use super::ACCESS;
 use crate::http::FileAnswer;
 use crate::hydrus::answer::Answer;
@@ -8,6 +10,7 @@ use crate::hydrus::endpoint::Endpoint;
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::{FILE, Params};
 use crate::library::ThumbnailContent;
+use crate::model::hash::to_hex;
 
 /// The row of the table.
 pub const ENDPOINT: Endpoint = Endpoint::get("/get_files/thumbnail", ACCESS, &[FILE], call);
@@ -18,6 +21,9 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         Some(id) => view.thumbnail(id)?,
         None => ThumbnailContent::unknown(),
     };
-    let file = FileAnswer::of_bytes(thumbnail.bytes, thumbnail.mime);
+    // A thumbnail may be made anew, by other rules.
+    let etag = format!("\"{}\"", to_hex(&Sha256::digest(&thumbnail.bytes)));
+    let mut file = FileAnswer::of_bytes(thumbnail.bytes, thumbnail.mime);
+    file.etag = Some(etag);
     Ok(Answer::file(file).named(thumbnail.file_name, false))
 }

@@ -22,11 +22,21 @@ pub const ENDPOINT: Endpoint = Endpoint::get(
 fn call(context: &Context, _: &Params) -> Result<Answer, Rejection> {
     let view = context.view()?;
     let mut answer = Map::new();
-    // The size of thumbnails is fixed.
-    answer.insert("old_options".to_owned(), json!({ "thumbnail_dimensions": [150, 125] }));
+    answer.insert("old_options".to_owned(), old_options(view)?);
     answer.insert("options".to_owned(), options(view)?);
     answer.extend(services::objects(view.services()));
     Ok(Answer::object(&answer))
+}
+
+/// The options of older versions, of which some are still read here by clients.
+fn old_options(view: &View) -> Result<Value, Rejection> {
+    let rules = view.file_rules()?;
+    Ok(json!({
+        // The size of thumbnails is fixed.
+        "thumbnail_dimensions": [150, 125],
+        "trash_max_age": rules.trash_age_ms_max.map(|age_ms| age_ms / 3_600_000),
+        "trash_max_size": rules.trash_bytes_max.map(|bytes| bytes >> 20),
+    }))
 }
 
 fn options(view: &View) -> Result<Value, Rejection> {
@@ -37,6 +47,7 @@ fn options(view: &View) -> Result<Value, Rejection> {
     let file_sort = json!({ "sort_metatype": "system", "sort_type": 2, "sort_order": 1 });
     Ok(json!({
         "booleans": {
+            "delete_lock_for_archived_files": view.file_rules()?.delete_lock,
             "file_viewing_statistics_active": switches.file_viewing_statistics,
             "pause_all_new_network_traffic": switches.network_paused,
         },

@@ -9,7 +9,8 @@ use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional, req
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::Params;
 use crate::library::View;
-use crate::library::pages::{ImportEntry, Page, PageKind};
+use crate::library::pages::{Page, PageKind};
+use crate::library::queue::{ImportCounts, ImportEntry};
 use crate::model::ids::ItemId;
 
 /// The row of the table.
@@ -45,7 +46,8 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     });
     if shows_files(page) {
         info["management"] = management(&view, page, simple)?;
-        let ids: Vec<u32> = page.files.iter().map(|file| file.0).collect();
+        let files = view.page_files(page)?;
+        let ids: Vec<u32> = files.iter().map(|file| file.0).collect();
         let mut media = json!({
             "num_files": ids.len(),
             "hash_ids": ids,
@@ -53,7 +55,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
             "hash_ids_selected": [],
         });
         if !simple {
-            media["hashes"] = json!(hashes(&view, &page.files)?);
+            media["hashes"] = json!(hashes(&view, &files)?);
             media["hashes_selected"] = json!([]);
         }
         info["media"] = media;
@@ -71,7 +73,7 @@ fn hashes(view: &View, files: &[ItemId]) -> Result<Vec<String>, Rejection> {
 }
 
 fn management(view: &View, page: &Page, simple: bool) -> Result<Value, Rejection> {
-    let entries = || entries(view, &page.imports, simple);
+    let entries = || entries(view, page, simple);
     let empty_log = || log(&[], simple);
     Ok(match page.kind {
         PageKind::GALLERY => {
@@ -147,20 +149,21 @@ fn log(rows: &[Value], simple: bool) -> Value {
     log
 }
 
-fn entries(view: &View, entries: &[ImportEntry], simple: bool) -> Result<Value, Rejection> {
-    let done = entries.iter().filter(|entry| entry.status != 0).count();
-    let simple_status = match (done, entries.len()) {
+fn entries(view: &View, page: &Page, simple: bool) -> Result<Value, Rejection> {
+    let counts = view.import_counts(&page.key)?;
+    let simple_status = match (counts.done(), counts.total()) {
         (_, 0) => String::new(),
         (done, all) if done == all => all.to_string(),
         (done, all) => format!("{done}/{all}"),
     };
     let mut answer = json!({
-        "status": status(entries),
+        "status": status(&counts),
         "simple_status": simple_status,
-        "total_processed": done,
-        "total_to_process": entries.len(),
+        "total_processed": counts.done(),
+        "total_to_process": counts.total(),
     });
     if !simple {
+        let entries = view.imports(&page.key)?;
         let rows = entries.iter().map(|entry| row(view, entry)).collect::<Result<Vec<_>, _>>()?;
         answer["import_items"] = json!(rows);
     }
@@ -181,9 +184,8 @@ fn row(view: &View, entry: &ImportEntry) -> Result<Value, Rejection> {
 }
 
 /// What became of the entries, for people.
-fn status(entries: &[ImportEntry]) -> String {
-    let count = |status: u8| entries.iter().filter(|entry| entry.status == status).count();
-    let (new, known) = (count(1), count(2));
+fn status(counts: &ImportCounts) -> String {
+    let (new, known) = (counts.of(1), counts.of(2));
     let mut parts = Vec::new();
     match (new, known) {
         (0, 0) => {}
@@ -192,8 +194,8 @@ fn status(entries: &[ImportEntry]) -> String {
         (new, known) => parts.push(format!("{} successful ({known} already in db)", new + known)),
     }
     for (status, name) in [(7, "ignored"), (3, "deleted"), (4, "failed"), (8, "skipped")] {
-        if count(status) > 0 {
-            parts.push(format!("{} {name}", count(status)));
+        if counts.of(status) > 0 {
+            parts.push(format!("{} {name}", counts.of(status)));
         }
     }
     parts.join(", ")

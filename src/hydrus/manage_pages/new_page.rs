@@ -8,7 +8,8 @@ use crate::hydrus::context::Context;
 use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional, required};
 use crate::hydrus::error::Rejection;
 use crate::hydrus::params::{FILES, Params};
-use crate::library::pages::{ImportEntry, Page, PageKind, PageSearch};
+use crate::library::pages::{Page, PageKind, PageSearch};
+use crate::library::queue::ImportEntry;
 use crate::library::{is_repository, random_key};
 use crate::model::hash::to_hex;
 use crate::model::query::Sort;
@@ -54,20 +55,21 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let is_fixed = kind == PageKind::SIMPLE_DOWNLOADER || kind == PageKind::LOCAL_IMPORT;
     let name = name.filter(|_| !is_fixed).unwrap_or(usual);
     let mut page = Page::new(kind, name, now_ms())?;
+    let mut imports = Vec::new();
     match kind {
         PageKind::SEARCH => fill_search(context, params, &mut page, search)?,
         PageKind::LOCAL_IMPORT => {
             let delete_source = params.flag("delete_after_success", false)?;
             for path in params.texts("paths")?.unwrap_or_default() {
                 let entry = ImportEntry::new(path.to_owned(), Vec::new(), page.created_ms);
-                page.imports.push(ImportEntry { delete_source, ..entry });
+                imports.push(ImportEntry { delete_source, ..entry });
             }
         }
         PageKind::URLS => {
             let classes = context.view()?.url_classes()?;
             for url in params.texts("urls")?.unwrap_or_default() {
                 let url = classes.for_server(url);
-                page.imports.push(ImportEntry::new(url, Vec::new(), page.created_ms));
+                imports.push(ImportEntry::new(url, Vec::new(), page.created_ms));
             }
         }
         PageKind::WATCHER => {
@@ -83,7 +85,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         "page_type": page.kind.0,
         "page_name": page.name,
     });
-    context.library().add_page(parent, page, focus)?;
+    context.library().add_page(parent, page, imports, focus)?;
     context.library().work_imports();
     Ok(Answer::object(&answer))
 }

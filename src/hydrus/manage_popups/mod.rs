@@ -15,7 +15,7 @@ use super::context::Context;
 use super::endpoint::{Param, optional, required};
 use super::error::Rejection;
 use super::params::{Params, all_of, as_integer};
-use crate::library::{Popup, PopupChange};
+use crate::library::{NetworkJob, Popup, PopupChange};
 use crate::model::hash::to_hex;
 
 /// Which popup.
@@ -123,5 +123,25 @@ fn shown(context: &Context, popup: &Popup) -> Result<Value, Rejection> {
         }
         set("files", json!({ "hashes": hashes, "label": label }));
     }
+    if let Some(job) = &popup.network_job {
+        members.insert("network_job".to_owned(), network_job(job));
+    }
     Ok(Value::Object(members))
+}
+
+fn network_job(job: &NetworkJob) -> Value {
+    json!({
+        "url": job.url,
+        "waiting_on_connection_error": false,
+        "domain_ok": true,
+        "waiting_on_serverside_bandwidth": false,
+        "no_engine_yet": false,
+        "has_error": false,
+        "total_data_used": job.bytes_read,
+        "is_done": false,
+        "status_text": "downloading\u{2026}",
+        "current_speed": job.bytes_per_second,
+        "bytes_read": job.bytes_read,
+        "bytes_to_read": job.bytes_to_read,
+    })
 }

@@ -514,7 +514,12 @@ fn the_index_catches_up_and_is_built_anew() {
     // The index is lost: everything is fed again.
     sample.reopen_after(|folder| std::fs::remove_dir_all(folder.join("index")).expect("removed"));
     assert_eq!(tags_found(&sample, "tra"), ["night train", "steam train"]);
-    let titles = sample.library.index().words(&[TextField::Title], "nig").expect("a search");
+    let titles = sample
+        .library
+        .index()
+        .expect("an index")
+        .words(&[TextField::Title], "nig")
+        .expect("a search");
     assert_eq!(titles.len(), 1);
     // The index is ahead of an older copy of the library: it is built anew as well.
     let copy = sample.folder.join("copy.redb");
