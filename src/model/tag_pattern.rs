@@ -111,7 +111,9 @@ impl Completion {
         let subtag = searchable(&subtag);
         let search_text = joined(&namespace, &subtag);
         let inclusive = !typed.starts_with('-');
-        if subtag.is_empty() || subtag == "*" || typed.starts_with("system:") {
+        // `*:` alone asks for every tag, other bare namespaces for none.
+        let is_any = subtag.is_empty() && namespace == "*";
+        if (subtag.is_empty() && !is_any) || subtag == "*" || typed.starts_with("system:") {
             return Completion { search_text, inclusive, pattern: None };
         }
         let namespace =

@@ -31,7 +31,7 @@ pub enum InvalidTerm {
 }
 
 /// Reads a list of terms; all of them must be fulfilled, but for those that a later one replaces.
-/// What is neither text nor list is left out, and so are lists in which nothing stands.
+/// What is neither text nor list is left out. A list in which nothing stands is fulfilled by nothing.
 ///
 /// # Errors
 /// On the first text that means nothing.
@@ -54,10 +54,7 @@ fn parse_list(
         match term {
             Value::String(text) => parsed.push(parse_text(text, context)?),
             Value::Array(list) => {
-                let any = parse_list(list, context, depth + 1)?;
-                if !any.is_empty() {
-                    parsed.push(Term::Or(any));
-                }
+                parsed.push(Term::Or(parse_list(list, context, depth + 1)?));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
         }
@@ -189,7 +186,9 @@ mod tests {
     #[test]
     fn lists_are_alternatives() {
         let or = Term::Or(vec![tag("a"), Term::Or(vec![tag("b")])]);
-        assert_eq!(terms(json!([["a", 5, ["b"], null], [], [[]]])), Ok(vec![or]));
+        assert_eq!(terms(json!([["a", 5, ["b"], null]])), Ok(vec![or]));
+        let nothing = || Term::Or(Vec::new());
+        assert_eq!(terms(json!([[], [[]]])), Ok(vec![nothing(), Term::Or(vec![nothing()])]));
     }
 
     #[test]

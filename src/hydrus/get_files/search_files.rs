@@ -42,9 +42,14 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let include_current = params.flag("include_current_tags", true)?;
     let include_pending = params.flag("include_pending_tags", true)?;
     let terms = match params.list("tags")? {
-        None | Some([]) => return Ok(Answer::object(&json!({ "file_ids": [] }))),
         Some(terms) => context.search_terms(terms)?,
+        None => Vec::new(),
     };
+    if terms.is_empty() {
+        // This was a search as well: what a restricted key found before is forgotten.
+        context.remember_search(&[]);
+        return Ok(Answer::object(&json!({ "file_ids": [] })));
+    }
     let sort = Sort::from_number(params.integer("file_sort_type")?.unwrap_or(DEFAULT_SORT));
     let Some(sort) = sort else {
         return Err(Rejection::bad_request("Sorry, did not understand that sort type!"));

@@ -64,7 +64,8 @@ fn one_search(
     let key = params.hex(key)?;
     let service = key.map_or(Ok(builtin::ALL_KNOWN_TAGS), |key| context.tag_service_of(&key))?;
     let terms = match params.list(tags)? {
-        Some(list) if !list.is_empty() => context.search_terms(list)?,
+        // Nothing of what is found is shown but pairs: a key's filter has no say here.
+        Some(list) if !list.is_empty() => context.any_terms(list)?,
         _ => vec![Term::System(SystemPredicate::Everything)],
     };
     Ok(unsorted(terms, domains.clone(), service))
