@@ -192,18 +192,7 @@ impl Test {
                 };
                 Ok(Some(Test::List(StringTest::read(name, value)?, of)))
             }
-            "stash_id_endpoint" => {
-                let criterion = object(name, value)?;
-                let mut renamed = Map::new();
-                for (from, to) in [("modifier", "modifier"), ("stash_id", "value")] {
-                    if let Some(given) = criterion.given(from) {
-                        renamed.insert(to, given.clone());
-                    }
-                }
-                let endpoint = criterion.str("endpoint").filter(|text| !text.is_empty());
-                let test = StringTest::read(name, &Value::Object(renamed))?;
-                Ok(Some(Test::StashIds(test, endpoint.map(str::to_owned))))
-            }
+            "stash_id_endpoint" => Test::stash_ids(name, object(name, value)?),
             "date" => Ok(Some(Test::Date(DateTest::read(name, value)?, "date"))),
             "containing_groups" => ids(Relation::Parents),
             "sub_groups" => ids(Relation::Children),
@@ -238,6 +227,19 @@ impl Test {
             }
             _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
         }
+    }
+
+    /// A criterion on ids that other servers gave.
+    fn stash_ids(name: &str, criterion: &Map) -> Result<Option<Test>, FieldError> {
+        let mut renamed = Map::new();
+        for (from, to) in [("modifier", "modifier"), ("stash_id", "value")] {
+            if let Some(given) = criterion.given(from) {
+                renamed.insert(to, given.clone());
+            }
+        }
+        let endpoint = criterion.str("endpoint").filter(|text| !text.is_empty());
+        let test = StringTest::read(name, &Value::Object(renamed))?;
+        Ok(Some(Test::StashIds(test, endpoint.map(str::to_owned))))
     }
 
     /// A filter of what the entity must share something with.
