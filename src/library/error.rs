@@ -47,7 +47,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         match error {
             store::Error::AlreadyOpen => Error::InUse,
-            store::Error::Closed => Error::Busy,
+            store::Error::Closed | store::Error::Reopening => Error::Busy,
             full @ store::Error::Full { .. } => Error::Full(full.to_string()),
             other => Error::Store(other),
         }

@@ -6,7 +6,7 @@ pub enum Error {
     /// Another process holds the data folder.
     #[error("the library is already open in another process")]
     AlreadyOpen,
-    /// The store is closed for a while: `lock_on`, or a reopening after a failure.
+    /// The store is closed for a while: `lock_on`.
     #[error("the store is closed for the moment")]
     Closed,
     /// A row does not decode, or the file is damaged. `diptych check` examines it.
@@ -21,6 +21,9 @@ pub enum Error {
     /// A panic inside a write; nothing of it was kept.
     #[error("a write was abandoned: {0}")]
     Panicked(String),
+    /// A failure closed the store; it is opened again as soon as nobody reads the old file any more.
+    #[error("the store is being opened again after a failure")]
+    Reopening,
     /// Reading or writing the file failed.
     #[error("the store failed: {0}")]
     Storage(String),
@@ -29,22 +32,41 @@ pub enum Error {
 /// The store's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl Error {
+    /// The same failure for somebody else.
+    pub(super) fn again(&self) -> Error {
+        match self {
+            Error::Full { free_bytes, minimum_bytes } => {
+                Error::Full { free_bytes: *free_bytes, minimum_bytes: *minimum_bytes }
+            }
+            Error::Storage(what) => Error::Storage(what.clone()),
+            other => Error::Storage(other.to_string()),
+        }
+    }
+}
+
 macro_rules! from_redb {
-    ($($kind:ty),*) => {$(
-        impl From<$kind> for Error {
-            fn from(error: $kind) -> Error {
-                Error::Storage(error.to_string())
+    ($($kind:ident),*) => {$(
+        impl From<redb::$kind> for Error {
+            fn from(error: redb::$kind) -> Error {
+                match error {
+                    redb::$kind::Storage(error) => error.into(),
+                    other => Error::Storage(other.to_string()),
+                }
             }
         }
     )*};
 }
 
-from_redb!(redb::TransactionError, redb::TableError, redb::CommitError);
+from_redb!(TransactionError, TableError, CommitError);
 
 impl From<redb::StorageError> for Error {
     fn from(error: redb::StorageError) -> Error {
         match error {
             redb::StorageError::Corrupted(what) => Error::Damaged(what),
+            redb::StorageError::Io(error) if is_full(&error) => {
+                Error::Full { free_bytes: 0, minimum_bytes: 1 }
+            }
             other => Error::Storage(other.to_string()),
         }
     }
@@ -58,4 +80,9 @@ impl From<redb::DatabaseError> for Error {
             other => Error::Damaged(other.to_string()),
         }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }

@@ -11,6 +11,7 @@ mod check;
 mod check_relationships;
 mod codec;
 mod columns;
+mod commit;
 mod derive;
 mod error;
 mod format;

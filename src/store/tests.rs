@@ -342,6 +342,63 @@ proptest! {
     }
 }
 
+#[test]
+fn a_failed_commit_is_tried_again_over_the_file_opened_anew() {
+    let case = Case::new();
+    case.store().fail_commits(1);
+    let tag = case.store().write::<_, Error, _>(|tx| tx.tag_for("species:robin")).expect("a tag");
+    let found = case.store().snapshot().expect("a snapshot").tag_by_text("species:robin");
+    assert_eq!(found.expect("a row"), Some(tag));
+}
+
+/// Whoever asks for a write may read meanwhile: then the file cannot be opened anew at once.
+#[test]
+fn a_store_whose_commit_failed_comes_back_without_a_restart() {
+    let case = Case::new();
+    let add = || case.store().write::<_, Error, _>(|tx| tx.tag_for("species:robin"));
+    case.store().fail_commits(1);
+    let (reader, begun) = (case.store().snapshot().expect("a snapshot"), Instant::now());
+    assert!(matches!(add(), Err(Error::Storage(why)) if why == "on purpose"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(matches!(add(), Err(Error::Reopening)));
+    drop(reader);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while case.store().snapshot().is_err() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    add().expect("a tag");
+    assert_eq!(case.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_closed_from_outside_is_not_opened_by_a_failure() {
+    let case = Case::new();
+    case.store().fail_commits(1);
+    let reader = case.store().snapshot().expect("a snapshot");
+    let refused = case.store().write::<_, Error, _>(|tx| tx.tag_for("species:robin"));
+    assert!(refused.is_err());
+    case.store().close(Duration::from_secs(5)).expect("closed");
+    drop(reader);
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(matches!(case.store().snapshot(), Err(Error::Closed)));
+    case.store().reopen().expect("open");
+    assert_eq!(case.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn an_observer_that_panics_costs_no_later_write() {
+    let case = Case::new();
+    let told = std::sync::Arc::new(AtomicU32::new(0));
+    let count = std::sync::Arc::clone(&told);
+    case.store().observe(move |_| {
+        assert!(count.fetch_add(1, Ordering::SeqCst) > 0, "the first train derails");
+    });
+    for tag in ["species:robin", "species:wren"] {
+        case.store().write::<_, Error, _>(move |tx| tx.tag_for(tag)).expect("a tag");
+    }
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+}
+
 /// Removes some derived rows; returns how many there were to remove.
 fn lose(tx: &mut Tx, lost: &[(u8, u8)]) -> Result<usize> {
     let mut count = 0;

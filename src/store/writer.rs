@@ -3,26 +3,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::Database;
 use roaring::RoaringBitmap;
 
-use super::codec::Key;
 use super::columns::{Column, ColumnValues, Columns};
+use super::commit::{FreeSpace, free_space, log_changes, trim_changes, write_sets};
 use super::error::{Error, Result};
 use super::format;
 use super::patience::Gate;
-use super::read::{Read, Snapshot, definition};
-use super::sets::{Flag, SetChunk, SetKey, bitmap_bytes, bitmap_from};
+use super::read::{Snapshot, definition};
 use super::shapes::{Near, Shapes};
-use super::tables::{CHANGES, Change, META, SETS, Status};
+use super::tables::Change;
 use super::write::{Overlay, Tx};
-use crate::model::ids::{ItemId, ServiceId, TagId};
-use crate::model::service::builtin;
+use crate::model::ids::ItemId;
 
 /// Limits and sizes of a store.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +111,13 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 struct Shared {
     path: PathBuf,
     options: Options,
-    /// `None` while closed.
+    /// `None` while closed, or after a failure.
     database: RwLock<Option<Arc<Database>>>,
+    /// Whether a failure closed it: then the writer opens it again.
+    has_failed: AtomicBool,
+    /// So many commits are to fail.
+    #[cfg(test)]
+    failing: std::sync::atomic::AtomicU32,
     columns: Columns,
     shapes: Shapes,
     observer: Mutex<Option<Observer>>,
@@ -141,6 +144,9 @@ impl Store {
             path: path.to_owned(),
             options,
             database: RwLock::new(Some(database)),
+            has_failed: AtomicBool::new(false),
+            #[cfg(test)]
+            failing: std::sync::atomic::AtomicU32::new(0),
             columns: Columns::new(),
             shapes: Shapes::new(),
             observer: Mutex::new(None),
@@ -148,7 +154,7 @@ impl Store {
             forgettable: AtomicU64::new(0),
         });
         let (queue, waiting) = sync_channel(options.queue_length);
-        let writer = Writer { shared: Arc::clone(&shared), space_checked: None };
+        let writer = Writer { shared: Arc::clone(&shared), space: FreeSpace::default() };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.work(&waiting))
@@ -158,9 +164,8 @@ impl Store {
 
     /// Sets what is told of every commit, before its callers are answered. It must be quick.
     pub fn observe(&self, observer: impl Fn(&Committed) + Send + Sync + 'static) {
-        if let Ok(mut slot) = self.shared.observer.lock() {
-            *slot = Some(Box::new(observer));
-        }
+        *self.shared.observer.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Box::new(observer));
     }
 
     /// Lets later commits drop entries of the change log up to this number, some at a time.
@@ -228,9 +233,15 @@ impl Store {
         }
     }
 
+    /// Lets the next commits fail.
+    #[cfg(test)]
+    pub(crate) fn fail_commits(&self, count: u32) {
+        self.shared.failing.store(count, Ordering::SeqCst);
+    }
+
     /// A transaction past the writer: for [`Store::load`], while nobody else writes.
     pub(super) fn begin_write(&self) -> Result<redb::WriteTransaction> {
-        Ok(self.shared.slot_ref()?.ok_or(Error::Closed)?.begin_write()?)
+        Ok(self.shared.database()?.begin_write()?)
     }
 
     /// Forgets what is remembered of items.
@@ -245,7 +256,11 @@ impl Store {
     /// [`Error::Storage`] when a snapshot was held too long; the store is open again then.
     pub fn close(&self, patience: Duration) -> Result<()> {
         self.shared.gate.close();
-        let taken = self.shared.slot_mut(Option::take)?;
+        let taken = self.shared.slot_mut(|slot| {
+            // Who closes it opens it again, and not the writer.
+            self.shared.has_failed.store(false, Ordering::SeqCst);
+            slot.take()
+        })?;
         let Some(mut database) = taken else { return Ok(()) };
         let deadline = Instant::now() + patience;
         loop {
@@ -298,7 +313,7 @@ impl Store {
     /// # Errors
     /// When reading or writing fails, or a source row is damaged.
     pub fn repair(&self) -> Result<()> {
-        let database = self.shared.slot_ref()?.ok_or(Error::Closed)?;
+        let database = self.shared.database()?;
         super::check::rebuild(&database)?;
         self.shared.forget();
         Ok(())
@@ -319,8 +334,51 @@ impl Shared {
         self.shapes.clear();
     }
 
-    fn slot_ref(&self) -> Result<Option<Arc<Database>>> {
-        Ok(self.database.read().map_err(|_| Error::Closed)?.clone())
+    fn database(&self) -> Result<Arc<Database>> {
+        let slot = self.database.read().map_err(|_| Error::Closed)?;
+        slot.clone().ok_or_else(|| match self.has_failed() {
+            true => Error::Reopening,
+            false => Error::Closed,
+        })
+    }
+
+    #[cfg(test)]
+    fn fail_on_purpose(&self) -> Result<()> {
+        let one_less = |left: u32| left.checked_sub(1);
+        match self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => Err(Error::Storage("on purpose".to_owned())),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::SeqCst)
+    }
+
+    /// Gives up the open file after a failure. Whoever closed it meanwhile has it closed.
+    fn fail(&self) -> Result<()> {
+        self.slot_mut(|slot| {
+            let was_open = slot.take().is_some();
+            self.has_failed.fetch_or(was_open, Ordering::SeqCst);
+        })
+    }
+
+    /// Opens the file again after a failure.
+    fn recover(&self) -> Result<()> {
+        let opened = self.slot_mut(|slot| -> Result<bool> {
+            let is_due = slot.is_none() && self.has_failed();
+            if is_due {
+                *slot = Some(open_database(&self.path, self.options)?);
+                self.has_failed.store(false, Ordering::SeqCst);
+            }
+            Ok(is_due)
+        })??;
+        if opened {
+            // Perhaps the last commit is in the file all the same.
+            self.forget();
+            tracing::info!("the store is open again");
+        }
+        Ok(())
     }
 
     fn slot_mut<T>(&self, change: impl FnOnce(&mut Option<Arc<Database>>) -> T) -> Result<T> {
@@ -328,24 +386,38 @@ impl Shared {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Snapshot::take(&self.slot_ref()?.ok_or(Error::Closed)?)
+        Snapshot::take(&self.database()?)
     }
 }
 
 /// State of the writer thread.
 struct Writer {
     shared: Arc<Shared>,
-    /// When free space was last looked at, and what was found.
-    space_checked: Option<(Instant, u64)>,
+    space: FreeSpace,
 }
 
 /// Operations in one group at most; their changes are bounded by `group_bytes` as well.
 const GROUP_OPERATIONS: usize = 512;
 
+/// After a failure: how long the writer waits for readers before it answers, and between attempts.
+const READERS_PATIENCE: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
 impl Writer {
     fn work(mut self, waiting: &Receiver<Box<dyn Operation>>) {
-        while let Ok(first) = waiting.recv() {
-            self.group(first, waiting);
+        loop {
+            let first = match self.shared.has_failed() {
+                false => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                true => {
+                    self.reopen(Duration::ZERO);
+                    waiting.recv_timeout(RETRY_AFTER)
+                }
+            };
+            match first {
+                Ok(first) => self.group(first, waiting),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 
@@ -376,29 +448,31 @@ impl Writer {
     /// After a failed commit: opens the file again and tries each operation alone.
     fn recover(&mut self, members: Vec<Box<dyn Operation>>, failure: &Error) {
         tracing::error!(%failure, "a commit failed; the store is opened again");
-        let reopened = self.reopen();
+        // Some readers wait for one of these answers, and let go of the file only then.
+        self.reopen(READERS_PATIENCE);
         for mut member in members {
-            let outcome = match &reopened {
-                Ok(()) => self.alone(&mut member),
-                Err(error) => Err(Error::Storage(error.to_string())),
+            let outcome = match self.shared.has_failed() {
+                false => self.alone(&mut member),
+                true => Err(failure.again()),
             };
             member.answer(outcome.err());
         }
     }
 
-    fn reopen(&self) -> Result<()> {
-        let old = self.shared.slot_mut(Option::take)?;
-        drop(old);
-        let database = open_database(&self.shared.path, self.shared.options);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let mut database = database;
-        // Readers may still hold the failed handle; the file's lock goes with the last of them.
-        while matches!(database, Err(Error::AlreadyOpen)) && Instant::now() < deadline {
+    /// Opens the file again after a failure, when its last reader has let go of it.
+    fn reopen(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.shared.recover() {
+                Ok(()) => return,
+                Err(Error::AlreadyOpen) => {}
+                Err(error) => tracing::error!(%error, "the store cannot be opened again yet"),
+            }
+            if Instant::now() >= deadline {
+                return;
+            }
             std::thread::sleep(Duration::from_millis(20));
-            database = open_database(&self.shared.path, self.shared.options);
         }
-        let database = database?;
-        self.shared.slot_mut(|slot| *slot = Some(database))
     }
 
     fn alone(&mut self, member: &mut Box<dyn Operation>) -> Result<()> {
@@ -415,27 +489,50 @@ impl Writer {
 
     /// The open database, when there is room to write.
     fn ready(&mut self) -> Result<Arc<Database>> {
-        let database = self.shared.slot_ref()?.ok_or(Error::Closed)?;
+        let database = self.shared.database()?;
         let minimum_bytes = self.shared.options.minimum_free_bytes;
-        let now = Instant::now();
-        let free_bytes = match self.space_checked {
-            Some((when, free)) if now - when < Duration::from_secs(1) => free,
-            _ => free_space(&self.shared.path),
-        };
-        self.space_checked = Some((now, free_bytes));
+        let look = || free_space(&self.shared.path);
+        let free_bytes = self.space.bytes(Instant::now(), look);
         if free_bytes < minimum_bytes {
             return Err(Error::Full { free_bytes, minimum_bytes });
         }
         Ok(database)
     }
 
-    /// Lays the changes into one durable transaction, then tells columns and observer.
+    /// Makes the changes durable, then tells columns and observer. After a failure the file is no
+    /// longer open.
     fn commit(&self, database: &Database, snapshot: &Snapshot, mut group: Overlay) -> Result<()> {
         if group.is_empty() {
             return Ok(());
         }
-        let committed = log_changes(snapshot, &mut group)?;
-        self.trim_changes(snapshot, &mut group)?;
+        let laid = catch_unwind(AssertUnwindSafe(|| self.lay(database, snapshot, &mut group)));
+        let laid = laid.unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&*panic))));
+        let committed = match laid {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.shared.fail()?;
+                return Err(error);
+            }
+        };
+        // It is durable: whatever happens to those who are told, the writer goes on.
+        let told = catch_unwind(AssertUnwindSafe(|| self.tell(&group, committed)));
+        if let Err(panic) = told {
+            tracing::error!(panic = panic_text(&*panic), "a commit was not told to all");
+        }
+        Ok(())
+    }
+
+    /// Lays the changes into one durable transaction.
+    fn lay(
+        &self,
+        database: &Database,
+        snapshot: &Snapshot,
+        group: &mut Overlay,
+    ) -> Result<Option<Committed>> {
+        #[cfg(test)]
+        self.shared.fail_on_purpose()?;
+        let committed = log_changes(snapshot, group)?;
+        trim_changes(snapshot, group, self.shared.forgettable.load(Ordering::Relaxed))?;
         let write = database.begin_write()?;
         for (slot, rows) in group.tables.iter().enumerate() {
             if rows.is_empty() {
@@ -449,36 +546,18 @@ impl Writer {
                 }
             }
         }
-        write_sets(&write, &group)?;
+        write_sets(&write, group)?;
         write.commit()?;
+        Ok(committed)
+    }
+
+    fn tell(&self, group: &Overlay, committed: Option<Committed>) {
         self.shared.columns.update(&group.facts);
-        self.shared.shapes.update(&group);
-        if let (Some(committed), Ok(observer)) = (committed, self.shared.observer.lock())
-            && let Some(observer) = observer.as_ref()
-        {
+        self.shared.shapes.update(group);
+        let observer = self.shared.observer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(committed), Some(observer)) = (committed, observer.as_ref()) {
             observer(&committed);
         }
-        Ok(())
-    }
-}
-
-/// Entries of the change log that one commit drops at most.
-const FORGOTTEN_AT_ONCE: usize = 64;
-
-impl Writer {
-    /// Drops the oldest entries of the change log that nobody needs any more.
-    fn trim_changes(&self, snapshot: &Snapshot, group: &mut Overlay) -> Result<()> {
-        let up_to = self.shared.forgettable.load(Ordering::Relaxed);
-        if up_to == 0 {
-            return Ok(());
-        }
-        let (rows, end) = (&mut group.tables[CHANGES.slot], (up_to + 1).to_bytes());
-        let mut left = FORGOTTEN_AT_ONCE;
-        snapshot.raw_scan(CHANGES.slot, &[], Some(&end), false, &mut |key, _| {
-            rows.insert(key.to_vec(), None);
-            left -= 1;
-            Ok(left > 0)
-        })
     }
 }
 
@@ -496,66 +575,6 @@ fn run_into(
         group.merge(own);
     }
     operation
-}
-
-/// Gives the group's changes a sequence number and a row in the change log.
-fn log_changes(snapshot: &Snapshot, group: &mut Overlay) -> Result<Option<Committed>> {
-    if group.changes.is_empty() {
-        return Ok(None);
-    }
-    let key = format::SEQUENCE.to_owned();
-    let sequence = snapshot.get(&META, &key)?.unwrap_or(0) + 1;
-    let changes = std::mem::take(&mut group.changes);
-    let mut put = |slot: usize, key: Vec<u8>, value: Vec<u8>| {
-        group.tables[slot].insert(key, Some(value));
-    };
-    put(META.slot, key.to_bytes(), super::codec::encode(&sequence));
-    put(CHANGES.slot, sequence.to_bytes(), super::codec::encode(&changes));
-    let (borne, moved) = bearing(group);
-    Ok(Some(Committed { sequence, changes, borne, moved }))
-}
-
-/// Whose bearers a group changes, and whose sight.
-fn bearing(group: &Overlay) -> (RoaringBitmap, RoaringBitmap) {
-    let (mut borne, mut moved) = (RoaringBitmap::new(), RoaringBitmap::new());
-    let of = |key: SetKey| key.chunk(0);
-    let any_tag = of(SetKey::Tag(ServiceId(0), Status::Current, TagId(0)));
-    let seen_by = [of(SetKey::Domain(builtin::COMBINED_LOCAL)), of(SetKey::Flag(Flag::Member))];
-    for (chunk, delta) in &group.sets {
-        if chunk.kind == any_tag.kind {
-            borne.insert(chunk.value);
-        } else if seen_by.contains(&SetChunk { chunk: 0, ..*chunk }) {
-            moved |= &delta.added;
-            moved |= &delta.removed;
-        }
-    }
-    (borne, moved)
-}
-
-fn write_sets(write: &redb::WriteTransaction, group: &Overlay) -> Result<()> {
-    if group.sets.is_empty() {
-        return Ok(());
-    }
-    let mut table = write.open_table(definition(SETS.slot))?;
-    for (chunk, delta) in &group.sets {
-        let key = chunk.to_bytes();
-        let old = redb::ReadableTable::get(&table, key.as_slice())?
-            .map(|bytes| bitmap_from(bytes.value()));
-        let mut set = old.transpose()?.unwrap_or_default();
-        delta.apply(&mut set);
-        if set.is_empty() {
-            table.remove(key.as_slice())?;
-        } else {
-            table.insert(key.as_slice(), bitmap_bytes(&set).as_slice())?;
-        }
-    }
-    Ok(())
-}
-
-/// Bytes that an unprivileged process may still write on the disk of `path`.
-fn free_space(path: &Path) -> u64 {
-    let folder = path.parent().unwrap_or(path);
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// UTC milliseconds now.
