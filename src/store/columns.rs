@@ -3,7 +3,7 @@
 //! The table `FACTS` holds the same as one row an item, so that a column loads in one quick walk on
 //! first use. The writer brings loaded columns up to date before it answers.
 
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::{Error, Result};
 use super::read::{Read, Snapshot};
@@ -125,6 +125,8 @@ impl Column {
 /// The columns that were needed so far.
 pub struct Columns {
     loaded: [RwLock<Option<Vec<i64>>>; COLUMNS],
+    /// Held while one is loaded: nobody waits to load what somebody loaded and reads meanwhile.
+    loading: Mutex<()>,
 }
 
 /// One loaded column, locked for reading. Drop it soon: the writer waits for it.
@@ -147,7 +149,7 @@ impl ColumnValues<'_> {
 
 impl Columns {
     pub(super) fn new() -> Columns {
-        Columns { loaded: std::array::from_fn(|_| RwLock::new(None)) }
+        Columns { loaded: std::array::from_fn(|_| RwLock::new(None)), loading: Mutex::new(()) }
     }
 
     /// A column, loaded on first use. `snapshot` takes a fresh snapshot for that.
@@ -163,12 +165,14 @@ impl Columns {
             return Ok(ColumnValues(values));
         }
         drop(values);
-        let mut values = lock.write().map_err(|_| poisoned())?;
-        if values.is_none() {
+        let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Readers of a loaded column may hold it while they wait for this one.
+        if lock.read().map_err(|_| poisoned())?.is_none() {
+            let mut values = lock.write().map_err(|_| poisoned())?;
             // Under the lock, so that no commit slips between the snapshot and the first update.
             *values = Some(load(&snapshot()?, column)?);
         }
-        drop(values);
+        drop(loading);
         Ok(ColumnValues(lock.read().map_err(|_| poisoned())?))
     }
 
