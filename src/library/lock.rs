@@ -78,6 +78,42 @@ mod tests {
         library.check();
     }
 
+    /// What is kept in memory must not forget a change that it could not look at.
+    #[test]
+    fn orders_asked_for_while_it_is_closed_are_right_afterwards() {
+        use crate::library::objects::NameSort;
+        let library = TestLibrary::new();
+        let seen = |title: &'static str| {
+            move |item: &mut crate::model::item::Item| {
+                let combined = crate::model::service::builtin::COMBINED_LOCAL;
+                crate::library::membership::enter(item, combined, Some(1), 1);
+                item.media = Some(crate::library::testing::blank_media());
+                item.notes = vec![("title".to_owned(), title.to_owned())];
+            }
+        };
+        let (first, second) = (library.item(1, seen("b")), library.item(2, seen("c")));
+        let is_first = |id| {
+            let view = library.view().unwrap();
+            let ranks = view.name_ranks(NameSort::Title).unwrap();
+            ranks.rank(id) < ranks.rank(if id == first { second } else { first })
+        };
+        assert!(is_first(first));
+        library.item(2, seen("a"));
+        let view = library.view().unwrap();
+        let closing = std::thread::spawn({
+            let library = std::sync::Arc::clone(&library);
+            move || library.lock()
+        });
+        while library.view().is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(matches!(view.name_ranks(NameSort::Title), Err(Error::Busy)));
+        drop(view);
+        closing.join().unwrap().unwrap();
+        library.unlock().unwrap();
+        assert!(is_first(second));
+    }
+
     #[test]
     fn work_in_the_background_waits_for_a_locked_library() {
         let library = TestLibrary::new();

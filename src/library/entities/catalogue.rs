@@ -141,13 +141,10 @@ impl View {
         let noted =
             std::mem::take(&mut *cache.noted.lock().unwrap_or_else(PoisonError::into_inner));
         // Later than all that was noted; what is noted from here on waits for its turn.
-        let fresh =
-            library.view().and_then(|now| now.renewed_catalogue(scope, state.take(), &noted));
-        match fresh {
-            Ok(fresh) => Ok(Arc::clone(&state.insert(fresh).catalogue)),
-            // Without a state everything is loaded the next time.
-            Err(error) => Err(error),
-        }
+        // Where that fails there is no state, and everything is loaded the next time.
+        let known = state.take();
+        let fresh = library.view()?.renewed_catalogue(scope, known, &noted)?;
+        Ok(Arc::clone(&state.insert(fresh).catalogue))
     }
 
     fn renewed_catalogue(

@@ -153,7 +153,7 @@ impl View {
             let mut ranks = order.ranks.write().map_err(|_| poisoned())?;
             let changed = std::mem::take(&mut *noted());
             // Later than all that was noted; what is noted from here on waits for its turn.
-            let now = self.library().view()?;
+            let now = self.library().view().inspect_err(|_| *ranks = None)?;
             *ranks = Some(match ranks.take() {
                 Some(known) => now.followed(known, changed, sort)?,
                 None => now.ranked(sort)?,
