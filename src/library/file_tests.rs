@@ -19,13 +19,19 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
+        Scratch::with(|_| {})
+    }
+
+    fn with(change: impl Fn(&mut Settings)) -> Scratch {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = format!("diptych-library-{}-{serial}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         // A run that was killed may have left one of the same name.
         let _ = fs::remove_dir_all(&folder);
-        let library = Library::open(Settings::at(&folder.join("data"))).unwrap();
+        let mut settings = Settings::at(&folder.join("data"));
+        change(&mut settings);
+        let library = Library::open(settings).unwrap();
         Scratch { folder, library }
     }
 
@@ -421,4 +427,16 @@ fn a_missing_or_broken_thumbnail_is_drawn_again() {
         assert_eq!((&drawn.bytes, drawn.mime), (&before, "image/jpeg"));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
+}
+
+#[test]
+fn what_a_full_disk_keeps_from_being_known_takes_no_room() {
+    let scratch = Scratch::with(|settings| settings.store.minimum_free_bytes = u64::MAX);
+    let path = scratch.upload(&fs::read(fixture("d02_square_small.jpg")).unwrap());
+    let source = Source::Upload(path);
+    let request = ImportRequest { source, domains: vec![], delete_source: false };
+    assert!(matches!(scratch.library.import(request), Err(Error::Full(_))));
+    let left: usize =
+        (0..=u8::MAX).map(|byte| scratch.library.blobs.list(byte).unwrap().len()).sum();
+    assert_eq!(left, 0);
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::content::content_at;
 use super::error::{Error, Result};
-use super::lifecycle::{add_managed, check_target, local_domains};
+use super::lifecycle::{Bytes, add_managed, check_target, local_domains};
 use super::membership::{self, Departure};
 use super::places::{self, Temporary};
 use super::relationships::note_new_file;
@@ -204,8 +204,14 @@ impl Library {
         if let Some(thumbnail) = &examined.thumbnail {
             self.blobs.keep_thumbnail(sha256, thumbnail);
         }
-        let item = self.make_known(examined, Target { domains, modified_ms })?;
+        let item = self.make_known(examined, Target { domains, modified_ms });
         drop(claim);
+        let item = item.inspect_err(|_| {
+            // On a full disk above all, what is not known must not stay until the sweep.
+            if let Err(error) = self.remove_bytes(vec![Bytes::Blob(sha256, filetype)]) {
+                tracing::warn!(%error, %sha256, "a blob stays");
+            }
+        })?;
         let (status, note) = (FileStatus::New, String::new());
         Ok(ImportOutcome { status, sha256, item: Some(item), note, traceback: None })
     }

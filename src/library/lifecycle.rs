@@ -9,7 +9,7 @@ use super::content::content_at;
 use super::error::{Error, Result};
 use super::membership::{self, Departure, LocalDomains};
 use super::objects::destroy_made;
-use super::places::{self, add_place, path_of, places_of, remove_if_there, remove_place};
+use super::places::{self, Claim, add_place, path_of, places_of, remove_if_there, remove_place};
 use super::rules::file_rules;
 use super::scan::record::places_changed;
 use super::services::Services;
@@ -106,7 +106,7 @@ impl Library {
     }
 
     /// Removes bytes whose items gave them up, unless somebody brought them back meanwhile.
-    fn remove_bytes(&self, freed: Vec<Bytes>) -> Result<()> {
+    pub(super) fn remove_bytes(&self, freed: Vec<Bytes>) -> Result<()> {
         for bytes in freed {
             match bytes {
                 Bytes::File(path) => drop(remove_if_there(&path)),
@@ -168,24 +168,32 @@ impl Library {
         for domain in &domains {
             check_target(view.services(), *domain)?;
         }
-        let mut copied = Vec::new();
-        for id in &items {
-            let item = view.item(*id)?.filter(|item| item.is_in(COMBINED_LOCAL));
-            let item = item.ok_or_else(|| not_local(*id))?;
-            if self.take_in(&view, *id, &item)? {
-                copied.push(*id);
+        let (mut copied, mut claims) = (Vec::new(), Vec::new());
+        // In one order, so that two of these never wait for each other.
+        let mut ordered = items.clone();
+        ordered.sort_unstable();
+        ordered.dedup();
+        for id in ordered {
+            let item = view.item(id)?.filter(|item| item.is_in(COMBINED_LOCAL));
+            let item = item.ok_or_else(|| not_local(id))?;
+            if let Some(claim) = self.take_in(&view, id, &item)? {
+                copied.push(id);
+                claims.push(claim);
             }
         }
         drop(view);
-        self.write(move |tx| migrate(tx, &items, &domains, &copied))
+        let outcome = self.write(move |tx| migrate(tx, &items, &domains, &copied));
+        // Until it is known that the blobs are wanted, nobody sweeps them.
+        drop(claims);
+        outcome
     }
 
     /// Gives an item of a library folder a blob of its own, so that it outlives the folder's file.
-    /// Returns whether there is a new blob, which the caller's write has to make known.
-    fn take_in(&self, view: &View, id: ItemId, item: &Item) -> Result<bool> {
-        let (Some(sha256), Some(media)) = (item.sha256, &item.media) else { return Ok(false) };
+    /// Returns the claim of a new blob, which the caller's write has to make known.
+    fn take_in(&self, view: &View, id: ItemId, item: &Item) -> Result<Option<Claim<'_>>> {
+        let (Some(sha256), Some(media)) = (item.sha256, &item.media) else { return Ok(None) };
         if places::is_managed(&view.snapshot, id)? {
-            return Ok(false);
+            return Ok(None);
         }
         let Some(content) = content_at(view, id, item)? else {
             return Err(Error::invalid(format!("the bytes of {sha256} are missing")));
@@ -196,9 +204,9 @@ impl Library {
         if found != sha256 {
             return Err(Error::Conflict(format!("{} has changed", content.path.display())));
         }
-        let _claim = self.blobs.claim(sha256);
+        let claim = self.blobs.claim(sha256);
         self.blobs.keep(&copy, sha256, media.filetype)?;
-        Ok(true)
+        Ok(Some(claim))
     }
 
     /// Takes items out of the inbox. What is not there, or not held, stays as it is.
