@@ -6,11 +6,13 @@
 //! interruption is swept when the place is opened. Thumbnails are not synced: a power cut may leave
 //! one broken, which [`super::thumbnail::is_whole`] tells, and it is drawn again.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
@@ -81,6 +83,8 @@ pub struct LocalPlace {
     root: PathBuf,
     temp: PathBuf,
     next: AtomicU64,
+    /// Folders of blobs that a power cut cannot take any more.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl LocalPlace {
@@ -95,7 +99,11 @@ impl LocalPlace {
                 fs::remove_file(path)?;
             }
         }
-        Ok(LocalPlace { root, temp, next: AtomicU64::new(0) })
+        // The folders themselves, and the library file beside them.
+        for made in [&root, folder] {
+            File::open(made)?.sync_all()?;
+        }
+        Ok(LocalPlace { root, temp, next: AtomicU64::new(0), durable: Mutex::default() })
     }
 
     /// `client_files` itself.
@@ -120,6 +128,8 @@ impl LocalPlace {
     /// Makes a file of the temporary folder a blob without copying it; the file is gone afterwards.
     pub fn adopt(&self, key: BlobKey, temp: &Path) -> io::Result<()> {
         if self.exists(key)? {
+            // Whoever put it there may have been killed before its name was durable.
+            self.sync_folder(&self.at(key))?;
             return fs::remove_file(temp);
         }
         File::open(temp)?.sync_all()?;
@@ -130,19 +140,14 @@ impl LocalPlace {
     /// it keeps its own. False when the blob was there already.
     pub fn link(&self, key: BlobKey, temp: &Path) -> io::Result<bool> {
         let path = self.at(key);
-        let folder = path.parent().unwrap_or(&self.root);
-        // Made before the file is synced: most file systems take it along.
-        let is_new_folder = made(folder)?;
+        self.make_folder(&path)?;
         File::open(temp)?.sync_all()?;
         let is_new = match fs::hard_link(temp, &path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(error),
         };
-        if is_new_folder {
-            File::open(&self.root)?.sync_all()?;
-        }
-        File::open(folder)?.sync_all()?;
+        self.sync_folder(&path)?;
         Ok(is_new)
     }
 
@@ -175,29 +180,33 @@ impl LocalPlace {
 
     fn settle(&self, key: BlobKey, temp: &Path) -> io::Result<()> {
         let path = self.at(key);
-        let folder = path.parent().unwrap_or(&self.root);
-        if made(folder)? {
-            File::open(&self.root)?.sync_all()?;
-        }
+        self.make_folder(&path)?;
         fs::rename(temp, &path)?;
-        File::open(folder)?.sync_all()
+        self.sync_folder(&path)
+    }
+
+    /// Makes the folder of a blob. Durable when this returns, whoever made it.
+    fn make_folder(&self, blob: &Path) -> io::Result<()> {
+        let folder = blob.parent().unwrap_or(&self.root);
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(folder) || !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            File::open(&self.root)?.sync_all()?;
+            durable.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    fn sync_folder(&self, blob: &Path) -> io::Result<()> {
+        File::open(blob.parent().unwrap_or(&self.root))?.sync_all()
     }
 
     /// Moves a file that need not be durable.
     fn place(&self, key: BlobKey, temp: &Path) -> io::Result<()> {
         let path = self.at(key);
-        made(path.parent().unwrap_or(&self.root))?;
+        fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         fs::rename(temp, path)
     }
-}
-
-/// Makes a folder; whether it was missing.
-fn made(folder: &Path) -> io::Result<bool> {
-    if folder.is_dir() {
-        return Ok(false);
-    }
-    fs::create_dir_all(folder)?;
-    Ok(true)
 }
 
 impl BlobPlace for LocalPlace {
