@@ -225,7 +225,7 @@ settings! {
         /// Depth of the selections of a GraphQL document.
         graphql_depth: u64 = 64;
         /// Fields a GraphQL document may select, each counted wherever its fragment is used.
-        graphql_complexity: u64 = 20_000;
+        graphql_complexity: u64 = 50_000;
         /// Objects in one page of an answer.
         page_size: u64 = 1_000_000;
         /// Writes waiting for the writer; further ones wait before they are queued.

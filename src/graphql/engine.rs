@@ -26,7 +26,7 @@ use crate::graphql::request::{MediaType, Method, Outcome, Request};
 use crate::graphql::value::Map;
 
 /// Bounds on what one request may ask of the engine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The query text.
     pub document_bytes_max: usize,

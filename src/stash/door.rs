@@ -84,6 +84,7 @@ impl StashDoor {
     /// # Errors
     /// When the stored settings cannot be read or made.
     pub fn new(library: Arc<Library>, config: &Arc<Config>) -> library::Result<StashDoor> {
+        super::schema::configure(config);
         let rules = EntityRules {
             tag_services: config.library.tag_services.clone(),
             performer_namespaces: config.entities.performer_namespaces.clone(),

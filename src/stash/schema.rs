@@ -1,7 +1,8 @@
 //! The API's schema, embedded and parsed once. The text beside this file is the contract.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+use crate::config::Config;
 use crate::graphql::{Engine, Limits, ScalarShape};
 
 /// The schema text.
@@ -21,8 +22,28 @@ const SHAPES: &[(&str, ScalarShape)] = &[
 
 /// The engine of the API, made on first use and shared by all requests.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(SDL, SHAPES, Limits::default()).expect("the embedded schema is valid: see its test")
+    let limits = LIMITS.get().copied().unwrap_or_default();
+    Engine::new(SDL, SHAPES, limits).expect("the embedded schema is valid: see its test")
 });
+
+/// The limits of the configuration, once there is one.
+static LIMITS: OnceLock<Limits> = OnceLock::new();
+
+/// Takes the limits of requests from the configuration. The first one counts, if no request came
+/// before it.
+pub fn configure(config: &Config) {
+    LIMITS.get_or_init(|| limits(config));
+}
+
+fn limits(config: &Config) -> Limits {
+    let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    Limits {
+        document_bytes_max: size(config.limits.graphql_document_bytes),
+        depth_max: size(config.limits.graphql_depth),
+        fields_max: size(config.limits.graphql_complexity),
+        ..Limits::default()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -38,6 +59,22 @@ mod tests {
             .filter(|(name, definition)| !name.starts_with("__") && !definition.is_built_in());
         let found: Vec<usize> = own.filter_map(|(_, definition)| members(definition)).collect();
         (found.len(), found.iter().sum())
+    }
+
+    #[test]
+    fn limits_are_those_of_the_configuration() {
+        let mut config = Config::default();
+        assert_eq!(limits(&config), Limits::default());
+        config.limits.graphql_depth = 3;
+        config.limits.graphql_complexity = 20;
+        config.limits.graphql_document_bytes = 400;
+        let engine = Engine::new(SDL, SHAPES, limits(&config)).unwrap();
+        let fits = |query: &str| engine.prepare(query, None).is_ok();
+        assert!(fits("{version{version}}"));
+        assert!(!fits("{findTags{tags{parents{id}}}}"));
+        let aliases: String = (0..20).map(|number| format!("a{number}:hash ")).collect();
+        assert!(engine.prepare(&format!("{{version{{{aliases}}}}}"), None).is_err());
+        assert!(!fits(&format!("{{{}version{{version}}}}", " ".repeat(400))));
     }
 
     #[test]
