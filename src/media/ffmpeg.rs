@@ -81,8 +81,11 @@ pub fn make(
     let part = folder.join(name);
     let mut command = quiet();
     command.arg("-y").args(options).arg(&part);
+    // Synced, or a power cut leaves the name and an empty file, which nobody makes again.
+    let settle =
+        || std::fs::File::open(&part)?.sync_all().and_then(|()| std::fs::rename(&part, target));
     let made = run(command, timeout, is_cancelled)
-        .and_then(|_| std::fs::rename(&part, target).map_err(|error| error.to_string()));
+        .and_then(|_| settle().map_err(|error: std::io::Error| error.to_string()));
     if made.is_err() {
         // It may not even have been begun.
         let _ = std::fs::remove_file(&part);

@@ -343,7 +343,13 @@ fn put(target: &Path, bytes: &[u8]) -> Result<(), String> {
     let part = target.with_extension("part");
     let written = std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&part, bytes))
+        // Or a power cut leaves the name and an empty file, which nobody makes again.
+        .and_then(|()| std::fs::File::open(&part)?.sync_all())
         .and_then(|()| std::fs::rename(&part, target));
+    if written.is_err() {
+        // On a full disk it would take what room is left.
+        let _ = std::fs::remove_file(&part);
+    }
     written.map_err(|error| error.to_string())
 }
 
