@@ -5,6 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageFormat};
 
 use super::colour;
+use super::ico;
 use super::jpeg;
 use super::metadata::{self, Facts};
 use super::picture::Picture;
@@ -34,6 +35,7 @@ pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
         FileType::PNG | FileType::APNG => png_picture(bytes, &facts)?,
         // The reference's decoder tells nothing of a profile.
         FileType::PSD => raw_picture(bytes, kind)?,
+        FileType::TIFF => super::tiff::picture(bytes, facts.icc_profile.as_deref())?,
         _ => {
             let raw = raw_picture(bytes, kind)?;
             colour::to_srgb(raw, facts.icc_profile.as_deref())
@@ -76,8 +78,7 @@ fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
         FileType::WEBP | FileType::ANIMATED_WEBP => webp_picture(bytes),
         FileType::GIF | FileType::ANIMATED_GIF => gif_picture(bytes),
         FileType::BMP => with_image(bytes, ImageFormat::Bmp),
-        FileType::TIFF => with_image(bytes, ImageFormat::Tiff),
-        FileType::ICO => with_image(bytes, ImageFormat::Ico),
+        FileType::ICO => ico_picture(bytes),
         FileType::QOI => with_image(bytes, ImageFormat::Qoi),
         FileType::JXL | FileType::ANIMATED_JXL => jxl_picture(bytes),
         FileType::PSD => super::psd::composite(bytes),
@@ -241,6 +242,21 @@ fn gif_picture(bytes: &[u8]) -> Option<Picture> {
         }
     }
     Picture::new(width, height, channels, pixels)
+}
+
+fn ico_picture(bytes: &[u8]) -> Option<Picture> {
+    match ico::shown(bytes) {
+        Some(ico::Shown::Pixels(picture)) => Some(picture),
+        Some(ico::Shown::Png(png)) => {
+            let picture = png_picture(png, &Facts::default())?;
+            // The transparency of a palette is not obeyed here.
+            let has_palette = png.get(25) == Some(&3);
+            let pixels =
+                if has_palette { picture.rgb().into_owned() } else { return Some(picture) };
+            Picture::new(picture.width, picture.height, 3, pixels)
+        }
+        None => with_image(bytes, ImageFormat::Ico),
+    }
 }
 
 fn with_image(bytes: &[u8], format: ImageFormat) -> Option<Picture> {

@@ -134,13 +134,13 @@ struct ExifTags {
 
 /// A reader of numbers in either byte order; everything beyond the end is `None`.
 #[derive(Clone, Copy)]
-struct Tiff<'a> {
+pub(super) struct Tiff<'a> {
     bytes: &'a [u8],
     little: bool,
 }
 
 impl<'a> Tiff<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Tiff<'a>> {
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Tiff<'a>> {
         match bytes.get(..4)? {
             [b'I', b'I', 42, 0] => Some(Tiff { bytes, little: true }),
             [b'M', b'M', 0, 42] => Some(Tiff { bytes, little: false }),
@@ -148,18 +148,26 @@ impl<'a> Tiff<'a> {
         }
     }
 
-    fn u16(self, at: usize) -> Option<u16> {
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(super) fn is_little(self) -> bool {
+        self.little
+    }
+
+    pub(super) fn u16(self, at: usize) -> Option<u16> {
         let bytes: [u8; 2] = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
         Some(if self.little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
     }
 
-    fn u32(self, at: usize) -> Option<u32> {
+    pub(super) fn u32(self, at: usize) -> Option<u32> {
         let bytes: [u8; 4] = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
         Some(if self.little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
     /// The entries of a directory: tag, type, count, place of the value.
-    fn entries(self, at: usize) -> impl Iterator<Item = (u16, u16, u32, usize)> {
+    pub(super) fn entries(self, at: usize) -> impl Iterator<Item = (u16, u16, u32, usize)> {
         let count = usize::from(self.u16(at).unwrap_or(0));
         (0..count).map_while(move |entry| {
             let at = at + 2 + entry * 12;
@@ -168,7 +176,7 @@ impl<'a> Tiff<'a> {
     }
 
     /// The bytes of a value of `count` elements of type `kind` whose entry's value field is at `at`.
-    fn value(self, kind: u16, count: u32, at: usize) -> Option<&'a [u8]> {
+    pub(super) fn value(self, kind: u16, count: u32, at: usize) -> Option<&'a [u8]> {
         let width = match kind {
             1 | 2 | 6 | 7 => 1,
             3 | 8 => 2,
