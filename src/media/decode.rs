@@ -255,7 +255,9 @@ fn ico_picture(bytes: &[u8]) -> Option<Picture> {
                 if has_palette { picture.rgb().into_owned() } else { return Some(picture) };
             Picture::new(picture.width, picture.height, 3, pixels)
         }
-        None => with_image(bytes, ImageFormat::Ico),
+        // Bitmaps with masks for their colours; a cursor holds none, and no PNG.
+        None if bytes.get(2) == Some(&1) => with_image(bytes, ImageFormat::Ico),
+        None => None,
     }
 }
 
