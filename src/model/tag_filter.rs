@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::tag::{Tag, human_order, split};
+use super::tag::{Tag, split};
 
 /// Rules about tags. A rule is an exact tag (`species:robin`), a namespace with its colon
 /// (`species:`), `:` for every namespaced tag, or nothing for every unnamespaced one.
@@ -46,35 +46,53 @@ impl TagFilter {
         true
     }
 
-    /// The rules in words: `allowing all tags`, `only allowing shapes`, `allowing all tags except
-    /// 'series' tags`.
+    /// The rules in the words of the client: `allowing all tags`, `only allowing shapes`, `allowing
+    /// all tags except 'series' tags`. Of more than twelve rules it tells the number alone.
     #[must_use]
     pub fn describe(&self) -> String {
-        if self.allows_all() {
+        if self.blacklist.is_empty() {
             return "allowing all tags".to_owned();
         }
-        let allowed = in_words(&self.whitelist);
-        if self.blacklist.contains("") && self.blacklist.contains(":") {
-            return if allowed.is_empty() {
-                "allowing no tags".to_owned()
-            } else {
-                format!("only allowing {allowed}")
-            };
-        }
-        let forbidden = in_words(&self.blacklist);
-        if allowed.is_empty() {
-            format!("allowing all tags except {forbidden}")
-        } else {
-            format!("allowing all tags except {forbidden} (except {allowed})")
+        let exact = |rules: &BTreeSet<String>| -> BTreeSet<String> {
+            rules.iter().filter(|rule| !matches!(rule.as_str(), "" | ":")).cloned().collect()
+        };
+        let (forbidden, allowed) = (exact(&self.blacklist), exact(&self.whitelist));
+        let still_not = ending(&forbidden, " while still disallowing ", " while still disllowing ");
+        match (self.blacklist.contains(""), self.blacklist.contains(":")) {
+            (true, true) if self.whitelist.is_empty() => "not allowing any tags".to_owned(),
+            (true, true) => {
+                ending(&self.whitelist, "only allowing ", "only allowing on ") + &still_not
+            }
+            (false, false) => {
+                ending(&self.blacklist, "allowing all tags except ", "allowing all tags except on ")
+                    + &ending(&allowed, " while still allowing ", " while still allowing ")
+            }
+            (unnamespaced, _) => {
+                let kept = if unnamespaced { "namespaced" } else { "unnamespaced" };
+                let also = if allowed.len() > MOST_RULES_IN_WORDS {
+                    format!(" and {} other rules", allowed.len())
+                } else {
+                    ending(&allowed, " and ", " and ")
+                };
+                format!("allowing all {kept} tags{also}{still_not}")
+            }
         }
     }
 }
 
+const MOST_RULES_IN_WORDS: usize = 12;
+
+/// Rules after their introduction, or their number after another; nothing when there are none.
+fn ending(rules: &BTreeSet<String>, introduction: &str, of_many: &str) -> String {
+    match rules.len() {
+        0 => String::new(),
+        many if many > MOST_RULES_IN_WORDS => format!("{of_many}{many} rules"),
+        _ => format!("{introduction}{}", in_words(rules)),
+    }
+}
+
 fn in_words(rules: &BTreeSet<String>) -> String {
-    let mut rules: Vec<&String> = rules.iter().collect();
-    rules.sort_by(|left, right| human_order(left, right));
-    let words: Vec<String> = rules.into_iter().map(|rule| rule_in_words(rule)).collect();
-    words.join(", ")
+    rules.iter().map(|rule| rule_in_words(rule)).collect::<Vec<String>>().join(", ")
 }
 
 fn rule_in_words(rule: &str) -> String {
@@ -132,11 +150,20 @@ mod tests {
         assert_eq!(says(&filter(&["", ":"], &["shapes"])), "only allowing shapes");
         assert_eq!(says(&filter(&["", ":"], &["character:"])), "only allowing 'character' tags");
         assert_eq!(says(&filter(&["series:"], &[])), "allowing all tags except 'series' tags");
-        assert_eq!(says(&filter(&["", ":"], &[])), "allowing no tags");
+        assert_eq!(says(&filter(&["", ":"], &[])), "not allowing any tags");
         assert_eq!(
             says(&filter(&[":"], &["species:"])),
-            "allowing all tags except namespaced tags (except 'species' tags)"
+            "allowing all unnamespaced tags and 'species' tags"
         );
+        assert_eq!(
+            says(&filter(&["", "series:two"], &[])),
+            "allowing all namespaced tags while still disallowing series:two"
+        );
+        assert_eq!(
+            says(&filter(&["cat", "creator:"], &["creator:bob"])),
+            "allowing all tags except cat, 'creator' tags while still allowing creator:bob"
+        );
+        assert_eq!(says(&filter(&[], &["sky"])), "allowing all tags");
     }
 
     #[test]

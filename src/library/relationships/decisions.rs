@@ -1,5 +1,8 @@
 //! What a person says about two files, applied to their groups.
 
+use std::collections::BTreeSet;
+
+use super::discovery::note_new_file;
 use super::groups;
 use super::merge::{Merge, merge_content};
 use crate::library::Library;
@@ -7,7 +10,7 @@ use crate::library::error::{Error, Result};
 use crate::library::lifecycle::{Deletion, delete};
 use crate::model::ids::{GroupId, ItemId};
 use crate::model::service::builtin;
-use crate::store::{ITEMS, Read as _, Tx};
+use crate::store::{self, ITEMS, Read as _, Tx};
 
 /// How the first of two files relates to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,15 @@ impl Library {
             for decision in &decisions {
                 check_known(tx, &[decision.a, decision.b])?;
             }
-            decisions.iter().try_for_each(|decision| decide(tx, decision))
+            let mut involved = BTreeSet::new();
+            for decision in &decisions {
+                for file in [decision.a, decision.b] {
+                    let group = groups::group_of(tx, file)?;
+                    involved.extend(groups::group(tx, group)?.members);
+                }
+                decide(tx, decision)?;
+            }
+            Ok(search_again(tx, &involved)?)
         })
     }
 
@@ -81,6 +92,16 @@ impl Library {
     }
 }
 
+/// Looks for what looks like the files that a decision set free, as for files that have just come.
+fn search_again(tx: &mut Tx, files: &BTreeSet<ItemId>) -> store::Result<()> {
+    for file in files {
+        if tx.item(*file)?.is_some_and(|item| item.similar_searched.is_none()) {
+            note_new_file(tx, *file)?;
+        }
+    }
+    Ok(())
+}
+
 fn check_known(tx: &Tx, items: &[ItemId]) -> Result<()> {
     for item in items {
         if !tx.has(&ITEMS, item)? {
@@ -91,7 +112,7 @@ fn check_known(tx: &Tx, items: &[ItemId]) -> Result<()> {
 }
 
 fn decide(tx: &mut Tx, decision: &Decision) -> Result<()> {
-    let Decision { a, b, relationship, .. } = *decision;
+    let Decision { a, b, relationship, delete: deleted, .. } = *decision;
     let (left, right) = (groups::group_of(tx, a)?, groups::group_of(tx, b)?);
     groups::remove_potential(tx, left, right)?;
     if a != b {
@@ -105,12 +126,12 @@ fn decide(tx: &mut Tx, decision: &Decision) -> Result<()> {
     }
     if decision.merge_content {
         match relationship {
-            Relationship::Better => merge_content(tx, a, b, Merge::IntoBetter)?,
-            Relationship::SameQuality => merge_content(tx, a, b, Merge::BothWays)?,
+            Relationship::Better => merge_content(tx, [a, b], Merge::IntoBetter, deleted)?,
+            Relationship::SameQuality => merge_content(tx, [a, b], Merge::BothWays, deleted)?,
             Relationship::Potential | Relationship::FalsePositive | Relationship::Alternate => {}
         }
     }
-    for (file, gone) in [(a, decision.delete[0]), (b, decision.delete[1])] {
+    for (file, gone) in [(a, deleted[0]), (b, deleted[1])] {
         let local = tx.item(file)?.is_some_and(|item| item.is_in(builtin::COMBINED_LOCAL));
         if gone && local {
             let deletion = Deletion {

@@ -136,8 +136,8 @@ pub(super) fn remove_potentials(tx: &mut Tx, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Takes a file out of its group: it is alone again. When it is the king, the whole group falls
-/// apart.
+/// Takes a file out of its group: it is alone again, and what looks like it is looked for anew.
+/// When it is the king, the whole group falls apart.
 pub(super) fn take_out(tx: &mut Tx, id: ItemId) -> Result<()> {
     let group_id = group_of(tx, id)?;
     let mut group = group(tx, group_id)?;
@@ -146,7 +146,12 @@ pub(super) fn take_out(tx: &mut Tx, id: ItemId) -> Result<()> {
     }
     group.members.retain(|member| *member != id);
     put_group(tx, group_id, &group)?;
-    set_group(tx, id, None)
+    set_free(tx, id)
+}
+
+fn set_free(tx: &mut Tx, id: ItemId) -> Result<()> {
+    set_group(tx, id, None)?;
+    tx.edit_item(id, |item| item.similar_searched = None).map(drop)
 }
 
 /// Ends a group and all that is known of it: its members are alone again.
@@ -154,7 +159,7 @@ pub(super) fn dissolve(tx: &mut Tx, id: GroupId) -> Result<()> {
     remove_potentials(tx, id)?;
     leave_alternates(tx, id)?;
     for member in group(tx, id)?.members {
-        set_group(tx, member, None)?;
+        set_free(tx, member)?;
     }
     tx.remove(&GROUPS, &id);
     touch(tx, RELATIONSHIPS_CHANGED)

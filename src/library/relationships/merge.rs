@@ -23,8 +23,14 @@ pub(super) enum Merge {
 
 const TAG_SERVICES: [ServiceId; 2] = [builtin::MY_TAGS, builtin::DOWNLOADER_TAGS];
 
-/// Merges the content of two files and archives both.
-pub(super) fn merge_content(tx: &mut Tx, a: ItemId, b: ItemId, merge: Merge) -> Result<()> {
+/// Merges the content of two files and archives those of the two that are not about to be deleted:
+/// a client leaves the others where they are.
+pub(super) fn merge_content(
+    tx: &mut Tx,
+    [a, b]: [ItemId; 2],
+    merge: Merge,
+    deleted: [bool; 2],
+) -> Result<()> {
     if a == b {
         return Ok(());
     }
@@ -44,9 +50,9 @@ pub(super) fn merge_content(tx: &mut Tx, a: ItemId, b: ItemId, merge: Merge) -> 
         give(tx, &first, b)?;
     }
     let now_ms = tx.now_ms();
-    for file in [a, b] {
+    for (file, deleted) in [a, b].into_iter().zip(deleted) {
         tx.edit_item(file, |item| {
-            if item.inbox {
+            if item.inbox && !deleted {
                 item.inbox = false;
                 item.archived_ms = Some(now_ms);
             }

@@ -234,7 +234,7 @@ fn content_goes_to_the_better_file() {
         (better.urls.len(), better.note("where"), better.modified_ms),
         (1, Some("a lake"), Some(5))
     );
-    assert!(!worse.inbox && worse.is_in(builtin::TRASH) && better.is_in(builtin::MY_FILES));
+    assert!(worse.inbox && worse.is_in(builtin::TRASH) && better.is_in(builtin::MY_FILES));
     let view = library.view().unwrap();
     let count = |file: u32| {
         let mappings = view.mappings(ItemId(file)).unwrap();
