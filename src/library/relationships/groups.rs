@@ -99,7 +99,8 @@ fn ordered(left: GroupId, right: GroupId) -> (GroupId, GroupId) {
     (left.min(right), left.max(right))
 }
 
-/// Notes a potential pair, if nothing speaks against it. The smaller distance stays.
+/// Notes a potential pair, if nothing speaks against it. A distance that is known stays, as it does
+/// in a client.
 pub(super) fn add_potential(
     tx: &mut Tx,
     left: GroupId,
@@ -109,8 +110,7 @@ pub(super) fn add_potential(
     if !may_be_potential(tx, left, right)? {
         return Ok(());
     }
-    let known = tx.get(&POTENTIALS, &(left, right))?;
-    if known.is_some_and(|known| known <= distance) {
+    if tx.has(&POTENTIALS, &(left, right))? {
         return Ok(());
     }
     tx.put(&POTENTIALS, &(left, right), &distance);
@@ -206,7 +206,8 @@ pub(super) fn alternates_of(tx: &mut Tx, id: GroupId) -> Result<AlternatesId> {
 }
 
 /// Makes one set of the alternates of two groups. What the second set is unrelated to, the united
-/// one is unrelated to; between the two that is overruled.
+/// one is unrelated to; between the two that is overruled. Potential pairs of the second set stay,
+/// even with what the first set is unrelated to: a client leaves them to be decided.
 pub(super) fn unite(tx: &mut Tx, keeps: GroupId, joins: GroupId) -> Result<()> {
     let (kept_id, gone_id) = (alternates_of(tx, keeps)?, alternates_of(tx, joins)?);
     if kept_id == gone_id {
@@ -215,6 +216,7 @@ pub(super) fn unite(tx: &mut Tx, keeps: GroupId, joins: GroupId) -> Result<()> {
     let (mut kept, gone) = (alternates(tx, kept_id)?, alternates(tx, gone_id)?);
     kept.false_positives.retain(|other| *other != gone_id);
     for other_id in gone.false_positives.iter().copied().filter(|other| *other != kept_id) {
+        remove_potentials_between(tx, kept_id, other_id)?;
         let mut other = alternates(tx, other_id)?;
         other.false_positives.retain(|known| *known != gone_id);
         insert(&mut other.false_positives, kept_id);
@@ -229,12 +231,8 @@ pub(super) fn unite(tx: &mut Tx, keeps: GroupId, joins: GroupId) -> Result<()> {
     }
     kept.confirmed.extend(gone.confirmed);
     kept.confirmed.sort_unstable();
-    let unrelated = kept.false_positives.clone();
     tx.put(&ALTERNATES, &kept_id, &kept);
     tx.remove(&ALTERNATES, &gone_id);
-    for other in unrelated {
-        remove_potentials_between(tx, kept_id, other)?;
-    }
     Ok(())
 }
 
