@@ -33,6 +33,7 @@ pub use lexicon::TagHits;
 pub use pattern::{NamespacePattern, SubtagPattern, TagQuery};
 pub use rebuild::Rebuild;
 pub use text::{TextField, TextFields};
+pub use words::INNER;
 
 /// Why the index could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

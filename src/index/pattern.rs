@@ -44,7 +44,8 @@ pub enum SubtagPattern {
     /// Any.
     Any,
     /// Consecutive words, beginning at any word; the last may go on. `blue ti` matches
-    /// `great blue tit`. A star in it is a plain character.
+    /// `great blue tit`. A star in it is a plain character. With [`super::INNER`] before it the words
+    /// that begin behind punctuation are meant instead: `2` in `v1.2`.
     Words(String),
     /// A pattern with stars over the whole subtag.
     Glob(String),

@@ -104,7 +104,7 @@ impl Fields {
         let mut scoped = namespace_key(namespace);
         let scope = scoped.len();
         for tail in tails(subtag) {
-            let tail = cut_tail(tail);
+            let tail = cut_tail(&tail);
             document.add_text(self.tail, tail);
             scoped.truncate(scope);
             scoped.push_str(tail);

@@ -3,6 +3,8 @@
 //! The same functions cut what is indexed, what is asked, and what is scanned in memory, so the
 //! three cannot disagree.
 
+use std::borrow::Cow;
+
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 /// Longer words are cut to this many characters, in texts and in questions alike.
@@ -54,16 +56,29 @@ pub(super) fn grams(folded: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What stands before a tail that begins inside a word, behind punctuation. No subtag holds it.
+pub const INNER: char = '\u{2}';
+
 /// What is left of a subtag from the beginning of each of its words on.
 ///
-/// A word begins at the start, after a space and after a colon.
-pub(super) fn tails(subtag: &str) -> impl Iterator<Item = &str> {
-    let mut at_word = true;
+/// A word begins at the start, after a space and after a colon. A letter or digit behind other
+/// punctuation begins a tail, too, which is told apart by the [`INNER`] before it.
+pub(super) fn tails(subtag: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let mut before = ' ';
     subtag.char_indices().filter_map(move |(begin, character)| {
-        let begins = at_word && character != ' ';
-        at_word = character == ' ' || character == ':';
-        begins.then(|| &subtag[begin..])
+        let left = std::mem::replace(&mut before, character);
+        let tail = &subtag[begin..];
+        if matches!(left, ' ' | ':') {
+            (character != ' ').then_some(Cow::Borrowed(tail))
+        } else {
+            let begins = is_punctuation(left) && !is_punctuation(character);
+            begins.then(|| Cow::Owned(format!("{INNER}{tail}")))
+        }
     })
+}
+
+fn is_punctuation(character: char) -> bool {
+    character.is_ascii() && !character.is_ascii_alphanumeric()
 }
 
 /// The beginnings of a tail that are indexed as such: of one character up to [`HEAD_CHARS_MAX`].
@@ -174,8 +189,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check<'a>(found: impl Iterator<Item = &'a str>, expected: &[&str]) {
-        assert_eq!(found.collect::<Vec<_>>(), expected);
+    fn check(found: impl Iterator<Item = impl AsRef<str>>, expected: &[&str]) {
+        let found: Vec<_> = found.map(|text| text.as_ref().to_owned()).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -213,6 +229,7 @@ mod tests {
         check(tails("great blue tit"), &["great blue tit", "blue tit", "tit"]);
         check(tails("lake: north shore"), &["lake: north shore", "north shore", "shore"]);
         check(tails(":)"), &[":)", ")"]);
+        check(tails("v1.2 a+"), &["v1.2 a+", "\u{2}2 a+", "a+"]);
         check(tails(""), &[]);
     }
 

@@ -337,10 +337,10 @@ fn deleting_what_was_never_there_leaves_a_record_without_a_reason() {
     scratch.delete(id, TRASH).unwrap();
     check_domains(&scratch.item(id), &[], &[]);
     scratch.delete(id, MY_FILES).unwrap();
-    check_domains(&scratch.item(id), &[DELETED_FROM_ANYWHERE], &[MY_FILES]);
+    check_domains(&scratch.item(id), &[], &[MY_FILES]);
     scratch.delete(id, COMBINED_LOCAL).unwrap();
     let item = scratch.item(id);
-    check_domains(&item, &[DELETED_FROM_ANYWHERE], &[MY_FILES, COMBINED_LOCAL]);
+    check_domains(&item, &[], &[MY_FILES, COMBINED_LOCAL]);
     assert_eq!(item.deletions[0].imported_ms, None);
     assert_eq!(item.deletion_reason, None);
 }

@@ -12,13 +12,13 @@ use roaring::RoaringBitmap;
 
 use super::View;
 use super::error::{Error, Result};
-use crate::index::{self, Index, NamespacePattern, SubtagPattern, TagQuery, TextFields};
+use crate::index::{self, INNER, Index, NamespacePattern, SubtagPattern, TagQuery, TextFields};
 use crate::model::ids::{ItemId, TagId};
 use crate::model::item::Item;
 use crate::model::place::PlaceKind;
 use crate::model::tag;
 use crate::model::tag_pattern::{
-    NamespacePattern as Namespaces, SubtagPattern as Subtags, TagPattern,
+    NamespacePattern as Namespaces, SubtagPattern as Subtags, TagPattern, phrase_words,
 };
 use crate::store::{
     self, CHANGES, Change, ChangeKind, Committed, ITEMS, Key, PLACES, PLACES_BY_ITEM, Read,
@@ -26,7 +26,7 @@ use crate::store::{
 };
 
 /// Raised when the index's documents change: older ones are rebuilt.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// Entries of the change log that are kept although the index has them.
 const CHANGES_KEPT: u64 = 10_000;
@@ -309,22 +309,35 @@ impl View {
             Namespaces::Like(glob) => NamespacePattern::Glob(glob.text()),
         };
         // The index knows no pattern that begins at any word: what it finds instead is looked at.
+        let mut inner = None;
         let (subtag, is_exact) = match &pattern.subtag {
             Subtags::Any => (SubtagPattern::Any, true),
-            Subtags::Phrase(phrase) => (SubtagPattern::Words(phrase.clone()), true),
+            Subtags::Phrase(phrase) => match phrase_words(phrase).max_by_key(|word| word.len()) {
+                None => (SubtagPattern::Glob(format!("{phrase}*")), true),
+                Some(word) => {
+                    inner = Some(SubtagPattern::Words(format!("{INNER}{word}")));
+                    let is_exact = word.len() == phrase.len();
+                    (SubtagPattern::Words(word.to_owned()), is_exact)
+                }
+            },
             Subtags::Whole(glob) => (SubtagPattern::Glob(glob.text()), true),
             Subtags::FromWord(glob) => {
                 let text = glob.text();
                 match text.strip_suffix('*') {
                     Some(head) if !head.is_empty() && !head.contains('*') => {
-                        (SubtagPattern::Words(head.to_owned()), true)
+                        // The index also has what begins behind a colon of the subtag.
+                        let is_exact = pattern.namespace == Namespaces::Any;
+                        (SubtagPattern::Words(head.to_owned()), is_exact)
                     }
                     _ => (SubtagPattern::Glob(format!("*{text}")), false),
                 }
             }
         };
         let index = self.library.indexing.index()?;
-        let found = index.tag_set(&TagQuery { namespace, subtag })?;
+        let mut found = RoaringBitmap::new();
+        for subtag in std::iter::once(subtag).chain(inner) {
+            found |= index.tag_set(&TagQuery { namespace: namespace.clone(), subtag })?;
+        }
         if is_exact {
             return Ok(found);
         }

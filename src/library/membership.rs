@@ -93,7 +93,7 @@ pub fn settle(item: &mut Item, local: &LocalDomains, departure: Departure, now_m
     if item.deletions.is_empty() {
         leave(item, DELETED_FROM_ANYWHERE);
         item.deletion_reason = None;
-    } else {
+    } else if item.deletions.iter().any(|record| record.imported_ms.is_some()) {
         enter(item, DELETED_FROM_ANYWHERE, None, now_ms);
     }
 }

@@ -333,6 +333,8 @@ fn set_headers(
                 approved: change.approved.unwrap_or_default(),
                 reason: change.reason.clone().unwrap_or_else(|| REASON.to_owned()),
             }),
+            // The same value again changes nothing, whatever else is said.
+            (Some(Some(value)), Some(place)) if headers[place].value == *value => {}
             (value, Some(place)) => {
                 let header = &mut headers[place];
                 if let Some(Some(value)) = value {

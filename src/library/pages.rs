@@ -43,6 +43,9 @@ pub struct PageSearch {
     /// The number of the sort; `None` is the usual one.
     pub sort: Option<i64>,
     pub ascending: bool,
+    /// It never searches again.
+    #[serde(default)]
+    pub is_locked: bool,
 }
 
 /// One page.

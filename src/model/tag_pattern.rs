@@ -31,7 +31,8 @@ pub enum NamespacePattern {
 pub enum SubtagPattern {
     /// Anything.
     Any,
-    /// Somewhere, these words in a row, the last of which may go on: `text*`.
+    /// Somewhere, these words in a row, the last of which may go on: `text*`. Words are what stands
+    /// between punctuation here, see [`phrase_words`].
     Phrase(String),
     /// The whole searchable form; stars stand for anything.
     Whole(Glob),
@@ -119,7 +120,12 @@ impl Completion {
         let namespace =
             if is_unnamespaced { NamespacePattern::Any } else { namespace_pattern(&namespace) };
         let open = if subtag.ends_with('*') { subtag } else { subtag + "*" };
-        let pattern = TagPattern { namespace, subtag: SubtagPattern::FromWord(Glob::new(&open)) };
+        let glob = Glob::new(&open);
+        // With a star inside it the text is where subtags begin, unless a star is in front, too.
+        let is_whole = glob.literals().count() > 1 && !open.starts_with('*');
+        let subtag =
+            if is_whole { SubtagPattern::Whole(glob) } else { SubtagPattern::FromWord(glob) };
+        let pattern = TagPattern { namespace, subtag };
         Completion { search_text, inclusive, pattern: Some(pattern) }
     }
 }
@@ -191,9 +197,7 @@ impl TagPattern {
     pub fn matches_searchable(&self, subtag: &str) -> bool {
         match &self.subtag {
             SubtagPattern::Any => true,
-            SubtagPattern::Phrase(phrase) => {
-                word_starts(subtag).any(|rest| rest.starts_with(phrase.as_str()))
-            }
+            SubtagPattern::Phrase(phrase) => has_phrase(subtag, phrase),
             SubtagPattern::Whole(glob) => glob.matches(subtag),
             SubtagPattern::FromWord(glob) => word_starts(subtag).any(|rest| glob.matches(rest)),
         }
@@ -211,7 +215,7 @@ impl TagPattern {
         };
         match &self.subtag {
             SubtagPattern::Any => {}
-            SubtagPattern::Phrase(phrase) => hint.set_phrase(phrase),
+            SubtagPattern::Phrase(phrase) => hint.contained = phrase_words(phrase).collect(),
             SubtagPattern::Whole(glob) => {
                 hint.prefix = glob.prefix();
                 if glob.is_literal() {
@@ -246,6 +250,32 @@ fn namespace_pattern(namespace: &str) -> NamespacePattern {
     } else {
         NamespacePattern::Exact(namespace.to_owned())
     }
+}
+
+/// The words that a phrase is compared by: runs of ASCII letters, digits, and all beyond ASCII.
+pub fn phrase_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !is_of_word(character)).filter(|word| !word.is_empty())
+}
+
+/// Whether the last word of a phrase may go on: not if something follows it, as in `a-*`.
+#[must_use]
+pub fn is_open_phrase(phrase: &str) -> bool {
+    phrase.ends_with(is_of_word)
+}
+
+fn is_of_word(character: char) -> bool {
+    !character.is_ascii() || character.is_ascii_alphanumeric()
+}
+
+fn has_phrase(subtag: &str, phrase: &str) -> bool {
+    let asked: Vec<&str> = phrase_words(phrase).collect();
+    let Some((last, rest)) = asked.split_last() else { return subtag.starts_with(phrase) };
+    let is_open = is_open_phrase(phrase);
+    let fits = |word: &str| if is_open { word.starts_with(last) } else { word == *last };
+    let words: Vec<&str> = phrase_words(subtag).collect();
+    words
+        .windows(asked.len())
+        .any(|row| row.starts_with(rest) && row.last().is_some_and(|w| fits(w)))
 }
 
 /// The text from its beginning and from after each space.
@@ -292,6 +322,10 @@ mod tests {
         check(term("blue*"), &["blue", "blue_tit", "great bluebird"], &["species:blue", "skyblue"]);
         check(term("blue ti*"), &["blue_tit", "a blue tit"], &["blue great tit", "blue"]);
         check(term("*:ro*"), &["species:robin", "robin", "old rock"], &["crow"]);
+        check(term("b*"), &["a.b", "a+b", "bird", "x (b)"], &["ab"]);
+        check(term("big.red*"), &["big red", "big.reddish"], &["bigred", "big, or red"]);
+        check(term("a-*"), &["a b", "a.c", "x a"], &["ab"]);
+        check(term("+*"), &["+x"], &["x+", "x"]);
     }
 
     #[test]
@@ -310,7 +344,7 @@ mod tests {
         check(completion("tit"), &["blue tit", "blue_tit"], &["entity"]);
         check(completion("hill w"), &["green hill walk"], &["hill"]);
         check(completion("*obin"), &robin, &["crow"]);
-        check(completion("r*n"), &robin, &["crow"]);
+        check(completion("r*n"), &robin, &["crow", "old rain"]);
         check(completion("sp*:rob"), &robin, &["place:rob", "rob"]);
         check(completion("species:*in"), &robin, &["place:inn"]);
         check(completion("*:r"), &["species:robin", "robin"], &["crow"]);
@@ -365,8 +399,7 @@ mod tests {
     fn hints_name_what_every_match_has() {
         let pattern = term("species:blue ti*").expect("a pattern");
         let hint = pattern.hint();
-        assert_eq!(hint.namespace, Some("species"));
-        assert_eq!((hint.words, hint.word_prefix), (vec!["blue"], "ti"));
+        assert_eq!((hint.namespace, hint.contained), (Some("species"), vec!["blue", "ti"]));
         let pattern = term("great blue*x").expect("a pattern");
         let hint = pattern.hint();
         assert_eq!(hint.prefix, "great blue");

@@ -20,7 +20,11 @@ const PARAMS: &[Param] =
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     check_one_file(context, params)?;
-    let names = params.need_texts("note_names")?.into_iter().map(str::to_owned).collect();
+    let names: Vec<String> =
+        params.need_texts("note_names")?.into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return Ok(Answer::Empty);
+    }
     let item = one_file(context, params)?;
     context.library().delete_notes(item, names)?;
     Ok(Answer::Empty)

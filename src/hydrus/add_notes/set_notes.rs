@@ -35,19 +35,24 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let notes = params.text_object("notes")?.ok_or_else(|| Rejection::missing("notes"))?;
     let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     let notes: Vec<(String, String)> = notes.into_iter().map(owned).collect();
-    let extend = params.flag("extend_existing_note_if_possible", true)?;
-    let number = params.integer("conflict_resolution")?.unwrap_or(3);
-    let conflict = NoteConflict::from_number(number).ok_or_else(|| {
-        Rejection::bad_request("Sorry, did not understand that conflict_resolution!")
-    })?;
-    let writing = if params.flag("merge_cleverly", false)? {
-        NoteWriting::Merge { extend, conflict }
-    } else {
-        NoteWriting::Replace
-    };
+    // How to merge is not looked at where nothing is merged.
+    let writing =
+        if params.flag("merge_cleverly", false)? { merging(params)? } else { NoteWriting::Replace };
+    if notes.is_empty() && writing == NoteWriting::Replace {
+        return Ok(Answer::object(&json!({ "notes": {} })));
+    }
     let item = one_file(context, params)?;
     let changes = context.library().set_notes(item, notes, writing)?;
     let changes: Map<String, Value> =
         changes.into_iter().map(|(name, text)| (name, Value::from(text))).collect();
     Ok(Answer::object(&json!({ "notes": changes })))
+}
+
+fn merging(params: &Params) -> Result<NoteWriting, Rejection> {
+    let extend = params.flag("extend_existing_note_if_possible", true)?;
+    let number = params.integer("conflict_resolution")?.unwrap_or(3);
+    let conflict = NoteConflict::from_number(number).ok_or_else(|| {
+        Rejection::bad_request("Sorry, did not understand that conflict_resolution!")
+    })?;
+    Ok(NoteWriting::Merge { extend, conflict })
 }

@@ -6,7 +6,7 @@ use crate::hydrus::answer::Answer;
 use crate::hydrus::context::Context;
 use crate::hydrus::endpoint::{Access, Endpoint, Param, Permission, optional};
 use crate::hydrus::error::Rejection;
-use crate::hydrus::params::{FILES, Params, service_by_name, wrong_type};
+use crate::hydrus::params::{FILES, Params, all_of, service_by_name, wrong_type};
 use crate::library::{TagAction, TagChange, TagChangeRules};
 use crate::model::hash::from_hex;
 use crate::model::ids::ServiceId;
@@ -49,6 +49,8 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let mut changes = Vec::new();
     if by_action.is_empty() {
         for (service, tags) in plain {
+            let list = tags.as_array().map(Vec::as_slice).unwrap_or_default();
+            all_of("tags in service_keys_to_tags", list, "string", Value::as_str)?;
             let is_local = kind(context, service)? == ServiceKind::LOCAL_TAGS;
             let action = if is_local { TagAction::Add } else { TagAction::Pend };
             collect(&mut changes, service, action, "tags", tags)?;
@@ -59,8 +61,11 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
                 return Err(wrong_type("actions_to_tags", actions, "object/dict"));
             };
             for (number, tags) in actions {
-                let action = fitting(context, service, number)?;
-                collect(&mut changes, service, action, "tags", tags)?;
+                match fitting(context, service, number)? {
+                    Some(action) => collect(&mut changes, service, action, "tags", tags)?,
+                    None if tags.is_array() => {}
+                    None => return Err(wrong_type("tags in actions_to_tags", tags, "list")),
+                }
             }
         }
     }
@@ -80,6 +85,9 @@ fn by_service<'a>(
 ) -> Result<Vec<(ServiceId, &'a Value)>, Rejection> {
     let mut found = Vec::new();
     for (key, value) in params.object(keys)?.into_iter().flatten() {
+        if key.is_empty() {
+            continue;
+        }
         let bytes = from_hex(key).unwrap_or_default();
         found.push((context.tag_service_of(&bytes)?, value));
     }
@@ -95,17 +103,21 @@ fn kind(context: &Context, service: ServiceId) -> Result<ServiceKind, Rejection>
     Ok(kind.unwrap_or(ServiceKind::LOCAL_TAGS))
 }
 
-/// The action of a number, which must be one that the service knows.
-fn fitting(context: &Context, service: ServiceId, number: &str) -> Result<TagAction, Rejection> {
+/// The action of a number, which must be one that the service knows. Numbers beyond all actions
+/// do nothing where there is nothing to add or delete at once.
+fn fitting(
+    context: &Context,
+    service: ServiceId,
+    number: &str,
+) -> Result<Option<TagAction>, Rejection> {
     let Ok(value) = number.trim().parse::<i64>() else {
         let sentence = format!("Sorry, got an action, \"{number}\", that was not an integer!");
         return Err(Rejection::bad_request(sentence));
     };
     let kind = kind(context, service)?;
     let action = TagAction::from_number(value);
-    if let Some(action) = action
-        && (action.fits(kind) || service == builtin::ALL_KNOWN_TAGS)
-    {
+    let is_direct = matches!(action, Some(TagAction::Add | TagAction::Delete));
+    if (kind == ServiceKind::LOCAL_TAGS) == is_direct {
         return Ok(action);
     }
     let key = context.view()?.services().key_hex(service);

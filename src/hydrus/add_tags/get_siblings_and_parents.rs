@@ -12,7 +12,7 @@ use crate::hydrus::params::Params;
 use crate::hydrus::services;
 use crate::library::View;
 use crate::model::ids::{ServiceId, TagId};
-use crate::model::tag::Tag;
+use crate::model::tag::{Tag, clean_unfinished};
 
 /// The row of the table.
 pub const ENDPOINT: Endpoint = Endpoint::get(
@@ -29,6 +29,10 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let mut tags = Map::new();
     for raw in params.need_texts("tags")? {
         let Some(tag) = Tag::clean(raw) else {
+            // A namespace without a tag is no tag, but it is not empty.
+            if !clean_unfinished(raw).0.is_empty() {
+                continue;
+            }
             return Err(Rejection::bad_request(format!("Tag \"{raw}\" was empty!")));
         };
         if tags.contains_key(tag.as_str()) {

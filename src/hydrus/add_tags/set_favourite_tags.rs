@@ -25,6 +25,9 @@ const PARAMS: &[Param] = &[
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let library = context.library();
+    if params.is_null("set") {
+        return Err(Rejection::missing("set"));
+    }
     let tags = match params.texts("set")? {
         Some(tags) => library.set_favourite_tags(clean_all(tags))?,
         None => {

@@ -51,7 +51,9 @@ fn rating(kind: ServiceKind, value: Option<&Value>) -> Result<Rating, Rejection>
             value.as_bool().map(Rating::Liked).ok_or_else(|| expects("bool"))
         }
         ServiceKind::RATING_NUMERICAL => {
-            as_integer(value).map(Rating::Stars).ok_or_else(|| expects("int"))
+            // Numbers beyond 64 bits are beyond every scale.
+            let stars = as_integer(value).or_else(|| value.as_u64().map(|_| i64::MAX));
+            stars.map(Rating::Stars).ok_or_else(|| expects("int"))
         }
         ServiceKind::RATING_COUNT => {
             as_integer(value).map(Rating::Count).ok_or_else(|| expects("int"))

@@ -15,16 +15,18 @@ pub const MOMENT: &[Param] = &[
     optional("timestamp_ms", "integer", "milliseconds since 1970"),
 ];
 
-/// A moment of the group [`MOMENT`] in milliseconds.
+/// A moment of the group [`MOMENT`] in milliseconds. `timestamp` wins even if it is null.
 fn moment_ms(params: &Params) -> Result<Option<i64>, Rejection> {
-    let milliseconds = params.integer("timestamp_ms")?;
-    Ok(params.number("timestamp")?.map(to_ms).or(milliseconds))
+    if params.has("timestamp") || params.is_null("timestamp") {
+        return Ok(params.number("timestamp")?.map(to_ms));
+    }
+    params.integer("timestamp_ms")
 }
 
-/// Seconds as milliseconds; what lies outside counts as the end of time.
+/// Seconds as milliseconds, of which parts are cut off; what lies outside counts as the end of time.
 fn to_ms(seconds: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
-    let milliseconds = (seconds * 1000.0).round() as i64;
+    let milliseconds = (seconds * 1000.0) as i64;
     milliseconds
 }
 

@@ -55,6 +55,12 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         return Err(Rejection::bad_request("Sorry, did not understand that sort type!"));
     };
     let ascending = params.flag("file_sort_asc", true)?;
+    // Of these two null is not the same as nothing.
+    for name in ["return_hashes", "return_file_ids"] {
+        if params.is_null(name) {
+            return Err(Rejection::missing(name));
+        }
+    }
     let wants_ids = params.flag("return_file_ids", true)?;
     let wants_hashes = params.flag("return_hashes", false)?;
     let view = context.view()?;

@@ -46,6 +46,12 @@ fn change(row: &Value) -> Result<HeaderChange, Rejection> {
             Err(Rejection::bad_request(format!("The {name} \"{other}\" was not a string!")))
         }
     };
+    for name in ["approved", "reason"] {
+        if row.get(name).is_some_and(Value::is_null) {
+            return Err(Rejection::bad_request(format!("The {name} \"None\" was not a string!")));
+        }
+    }
+    let value = text("value")?;
     let approved = text("approved")?.flatten().map(|approved| match approved.as_str() {
         "approved" => Ok(Approval::Approved),
         "denied" => Ok(Approval::Denied),
@@ -55,5 +61,10 @@ fn change(row: &Value) -> Result<HeaderChange, Rejection> {
         ))),
     });
     let reason = text("reason")?.flatten();
-    Ok(HeaderChange { value: text("value")?, approved: approved.transpose()?, reason })
+    if value.is_none() && approved.is_none() && reason.is_none() {
+        return Err(Rejection::bad_request(
+            "Sorry, you have to set a value, approved, or reason parameter!",
+        ));
+    }
+    Ok(HeaderChange { value, approved: approved.transpose()?, reason })
 }

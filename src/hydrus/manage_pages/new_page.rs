@@ -53,7 +53,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let usual = usual_name(kind);
     // Of these two the name is not asked for.
     let is_fixed = kind == PageKind::SIMPLE_DOWNLOADER || kind == PageKind::LOCAL_IMPORT;
-    let name = name.filter(|_| !is_fixed).unwrap_or(usual);
+    let name = name.filter(|name| !is_fixed && !name.is_empty()).unwrap_or(usual);
     let mut page = Page::new(kind, name, now_ms())?;
     let mut imports = Vec::new();
     match kind {
@@ -141,7 +141,7 @@ fn search(context: &Context, params: &Params) -> Result<PageSearch, Rejection> {
     };
     let tags = if is_locked { Vec::new() } else { tags };
     let ascending = sort.is_some() && params.flag("file_sort_asc", true)?;
-    Ok(PageSearch { tags, domains, tag_service, sort, ascending })
+    Ok(PageSearch { tags, domains, tag_service, sort, ascending, is_locked })
 }
 
 fn names_files(params: &Params) -> bool {

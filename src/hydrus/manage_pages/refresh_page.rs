@@ -17,10 +17,9 @@ pub const ENDPOINT: Endpoint = Endpoint::post(
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let page = page(context, params)?;
-    if let Some(search) = &page.search
-        && !search.tags.is_empty()
-    {
-        let files = found(context, search)?;
+    if let Some(search) = page.search.as_ref().filter(|search| !search.is_locked) {
+        // Without terms it shows nothing, also where it began with files.
+        let files = if search.tags.is_empty() { Vec::new() } else { found(context, search)? };
         context.library().change_page(page.key, move |page| page.files.clone_from(&files))?;
     }
     Ok(Answer::Empty)

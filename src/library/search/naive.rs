@@ -94,7 +94,6 @@ impl<'a> Naive<'a> {
     pub(super) fn is_in(&self, one: &Subject, domains: &FileDomains) -> bool {
         let current = domains.current.iter().any(|domain| match *domain {
             builtin::ALL_KNOWN_FILES => true,
-            builtin::DELETED_FROM_ANYWHERE => !one.item.deletions.is_empty(),
             domain => one.item.is_in(domain),
         });
         let deleted = domains.deleted.iter().any(|domain| one.item.deletion(*domain).is_some());

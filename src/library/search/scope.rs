@@ -15,7 +15,6 @@ pub(super) fn domain_set(view: &View, domains: &FileDomains) -> Result<RoaringBi
     for service in &domains.current {
         match view.services().kind(*service) {
             Some(ServiceKind::ALL_KNOWN_FILES) => all |= view.snapshot.set(SetKey::Known)?,
-            Some(ServiceKind::DELETED_FROM_ANYWHERE) => all |= deleted_anywhere(view)?,
             _ => all |= view.snapshot.set(SetKey::Domain(*service))?,
         }
     }

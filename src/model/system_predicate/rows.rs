@@ -354,6 +354,10 @@ fn filetype(scan: &mut Scan<'_>) -> Result<SystemPredicate, Refusal> {
 
 fn hash(scan: &mut Scan<'_>, found: &Found, _: &ParseContext) -> Result<SystemPredicate, Refusal> {
     let wanted = scan.operator(EQUALITY)? == NumberOp::Equal;
+    let take_kind = |scan: &mut Scan<'_>| {
+        ["md5", "sha1", "sha512", "sha256"].iter().any(|name| scan.take_word(name))
+    };
+    take_kind(scan);
     let hashes = scan.hashes(9)?;
     let text = found.body.to_ascii_lowercase();
     let kind = if text.contains("md5") {
@@ -365,7 +369,7 @@ fn hash(scan: &mut Scan<'_>, found: &Found, _: &ParseContext) -> Result<SystemPr
     } else {
         HashKind::Sha256
     };
-    let _ = ["md5", "sha1", "sha512", "sha256"].iter().any(|name| scan.take_word(name));
+    take_kind(scan);
     Ok(SystemPredicate::Hash { wanted, kind, hashes })
 }
 
