@@ -400,13 +400,11 @@ fn autocomplete() -> impl Strategy<Value = AutocompleteRequest> {
     )
 }
 
+/// Few cases, each of many requests; as many as `PROPTEST_CASES` says where it is set.
 fn few() -> ProptestConfig {
-    ProptestConfig {
-        cases: 24,
-        max_shrink_iters: 2000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 24 };
+    ProptestConfig { cases, max_shrink_iters: 2000, failure_persistence: None, ..default }
 }
 
 proptest! {
@@ -442,6 +440,39 @@ proptest! {
             prop_assert_eq!(found, completed(&view, request), "{:?}", request);
         }
     }
+}
+
+/// A list inside of a conjunction is no search of its own: what stands beside it leads to files.
+#[test]
+fn a_list_deeper_down_does_not_begin_anew() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let best = Term::System(SystemPredicate::BestOfGroup(true));
+    let mut count = 0;
+    for _ in 0..6 {
+        let spec: Spec = spec().new_tree(&mut runner).expect("a sample").current();
+        let sample = Sample::of(&spec);
+        let view = sample.library.view().expect("a view");
+        for number in 0..24_u8 {
+            let hashes = vec![format!("{:02x}", number.wrapping_mul(91)).repeat(32)];
+            let alike = Term::System(SystemPredicate::SimilarFiles { hashes, distance: 0 });
+            let request = SearchRequest {
+                terms: vec![Term::And(vec![Term::Or(vec![best.clone()]), alike])],
+                domains: FileDomains {
+                    current: vec![builtin::ALL_KNOWN_FILES],
+                    deleted: Vec::new(),
+                },
+                tag_service: None,
+                include_current: false,
+                include_pending: false,
+                sort: Sort::Hash,
+                ascending: true,
+                limit: None,
+            };
+            agrees(&view, &request).expect("the planner finds it");
+            count += view.search(&request).expect("a search").len();
+        }
+    }
+    assert!(count > 0, "the samples have files that look alike");
 }
 
 #[test]

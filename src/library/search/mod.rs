@@ -47,7 +47,7 @@ impl View {
             return Ok(Vec::new());
         }
         let search = Search::new(self, request)?;
-        let mut found = search.all(&terms, search.start(&terms)?)?;
+        let mut found = search.whole(&terms, search.start(&terms)?)?;
         if let Some(limit) = limit
             && !search.sorts_before_limit()
         {
@@ -70,7 +70,7 @@ impl View {
             return Ok(RoaringBitmap::new());
         }
         let search = Search::new(self, request)?;
-        search.all(&terms, search.start(&terms)?)
+        search.whole(&terms, search.start(&terms)?)
     }
 
     /// Of some items those that a search finds, wherever they are.
@@ -84,7 +84,7 @@ impl View {
     ) -> Result<RoaringBitmap> {
         let (terms, limit) = split_limits(&request.terms);
         let search = Search::new(self, request)?;
-        let found = search.all(&terms, within)?;
+        let found = search.whole(&terms, within)?;
         Ok(limit.map_or_else(|| found.clone(), |limit| random::some_of(&found, limit)))
     }
 
@@ -199,8 +199,14 @@ impl<'a> Search<'a> {
         scope::is_all_known(self.view, &self.request.domains) && !terms.iter().any(comes_first)
     }
 
-    /// Of some items those that fulfil all terms.
-    fn all(&self, terms: &[&Term], within: RoaringBitmap) -> Result<RoaringBitmap> {
+    /// Of some items those that fulfil the terms of the search itself.
+    fn whole(&self, terms: &[&Term], within: RoaringBitmap) -> Result<RoaringBitmap> {
+        self.all(terms, within, self.begins_with_lists(terms))
+    }
+
+    /// Of some items those that fulfil all terms. Lists among them begin `anew` only where the
+    /// terms are the search itself: deeper down, what stands above has led to the files.
+    fn all(&self, terms: &[&Term], within: RoaringBitmap, anew: bool) -> Result<RoaringBitmap> {
         let (mut sets, mut without, mut later) = (Vec::new(), Vec::new(), Vec::new());
         for term in terms {
             match self.exact(term)? {
@@ -229,7 +235,7 @@ impl<'a> Search<'a> {
                 break;
             }
             found = match term {
-                Term::Or(list) => self.any(list, found, self.begins_with_lists(terms))?,
+                Term::Or(list) => self.any(list, found, anew)?,
                 term => self.narrow(term, found)?,
             };
         }
@@ -261,7 +267,7 @@ impl<'a> Search<'a> {
             Term::Or(terms) => self.any(terms, within, false),
             Term::And(terms) => {
                 let (terms, limit) = split_limits(terms);
-                let found = self.all(&terms, within)?;
+                let found = self.all(&terms, within, false)?;
                 Ok(limit.map_or_else(|| found.clone(), |limit| random::some_of(&found, limit)))
             }
             Term::Tag(tag) => Ok(within & self.tag_set(tag)?),
