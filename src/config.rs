@@ -248,6 +248,7 @@ impl Config {
             ("limits.connections", limits.connections),
             ("limits.concurrency", limits.concurrency),
             ("limits.body_bytes", limits.body_bytes),
+            ("limits.bodies_in_flight_bytes", limits.bodies_in_flight_bytes),
             ("limits.upload_bytes", limits.upload_bytes),
             ("limits.graphql_document_bytes", limits.graphql_document_bytes),
             ("limits.graphql_depth", limits.graphql_depth),

@@ -216,8 +216,10 @@ settings! {
         connections: u64 = 1024;
         /// Requests a listener answers at once; further ones wait.
         concurrency: u64 = 256;
-        /// A body of JSON or CBOR in bytes.
-        body_bytes: u64 = 64 * MIB;
+        /// A body of JSON or CBOR in bytes; larger ones are refused.
+        body_bytes: u64 = 16 * MIB;
+        /// Such bodies worked on at once by a door, in bytes; further ones wait.
+        bodies_in_flight_bytes: u64 = 64 * MIB;
         /// An uploaded file in bytes.
         upload_bytes: u64 = 64 * GIB;
         /// A GraphQL document in bytes.

@@ -12,6 +12,7 @@
 pub mod body;
 mod compress;
 pub mod conditional;
+pub mod documents;
 pub mod file;
 pub mod form;
 pub mod headers;
@@ -30,6 +31,7 @@ pub mod websocket;
 mod wire;
 
 pub use body::{Body, BodyError, TempFile};
+pub use documents::{Documents, Room};
 pub use file::{FileAnswer, FileSource};
 pub use form::Pairs;
 pub use headers::Headers;

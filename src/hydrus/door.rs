@@ -15,8 +15,8 @@ use super::params::{Params, cbor_body, json_body, names, query};
 use super::routes::ROUTES;
 use crate::config::Config;
 use crate::http::{
-    Body, BodyError, BoxFuture, Failure, Headers, Method, Pairs, Request, Response, Service,
-    Status, TempFile,
+    Body, BodyError, BoxFuture, Documents, Failure, Headers, Method, Pairs, Request, Response,
+    Room, Service, Status, TempFile,
 };
 use crate::library::{self, Library};
 use crate::model::filetype::FileType;
@@ -33,7 +33,7 @@ struct Inner {
     memory: Arc<Memory>,
     endpoints: HashMap<&'static str, &'static Endpoint>,
     allow_remote: bool,
-    body_bytes: u64,
+    documents: Documents,
     upload_bytes: u64,
     uploads: PathBuf,
 }
@@ -52,7 +52,10 @@ impl HydrusDoor {
             memory: Arc::new(Memory::new()?),
             endpoints: ROUTES.iter().map(|endpoint| (endpoint.path, endpoint)).collect(),
             allow_remote: config.hydrus.allow_remote,
-            body_bytes: config.limits.body_bytes,
+            documents: Documents::new(
+                config.limits.body_bytes,
+                config.limits.bodies_in_flight_bytes,
+            ),
             upload_bytes: config.limits.upload_bytes,
             uploads,
         })))
@@ -101,6 +104,8 @@ struct Arguments {
     upload: Option<TempFile>,
     is_cbor: bool,
     is_json: bool,
+    /// Held until the answer is made, as the values are.
+    _room: Room,
 }
 
 impl Inner {
@@ -249,12 +254,14 @@ impl Inner {
         let Some(kind) = request.headers.media_type() else { return Ok(Arguments::default()) };
         match kind.as_str() {
             "application/json" => {
-                let values = json_body(&body.bytes(self.body_bytes).await?)?;
-                Ok(Arguments { values, is_json: true, ..Arguments::default() })
+                let (bytes, room) = self.documents.read(body).await?;
+                let values = json_body(&bytes)?;
+                Ok(Arguments { values, is_json: true, _room: room, ..Arguments::default() })
             }
             "application/cbor" => {
-                let values = cbor_body(&body.bytes(self.body_bytes).await?)?;
-                Ok(Arguments { values, is_cbor: true, ..Arguments::default() })
+                let (bytes, room) = self.documents.read(body).await?;
+                let values = cbor_body(&bytes)?;
+                Ok(Arguments { values, is_cbor: true, _room: room, ..Arguments::default() })
             }
             "multipart/form-data" => Err(Unread::WithoutWords),
             mime if FileType::from_mime(mime).is_none() => {
@@ -267,7 +274,7 @@ impl Inner {
                 Ok(Arguments { upload: Some(upload), ..Arguments::default() })
             }
             _ => {
-                body.bytes(self.body_bytes).await?;
+                self.documents.read(body).await?;
                 Ok(Arguments::default())
             }
         }

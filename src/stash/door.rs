@@ -12,7 +12,7 @@ use super::settings::SettingsCell;
 use super::socket::{self, Events};
 use crate::config::Config;
 use crate::http::multipart::{self, FormLimits};
-use crate::http::{BoxFuture, Method, Pairs, Request, Response, Service, Status, form};
+use crate::http::{BoxFuture, Documents, Method, Pairs, Request, Response, Service, Status, form};
 use crate::library::entities::EntityRules;
 use crate::library::{self, Library};
 use crate::model::time::now_ms;
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) saving: Mutex<()>,
     pub(super) downloads: Downloads,
     pub(super) events: Events,
+    /// Bodies that are read whole and worked on.
+    pub(super) documents: Documents,
 }
 
 impl Shared {
@@ -92,6 +94,7 @@ impl StashDoor {
             group_namespaces: config.entities.group_namespaces.clone(),
         };
         let settings = SettingsCell::open(&library)?;
+        let limits = &config.limits;
         let shared = Shared {
             library,
             rules: Arc::new(rules),
@@ -101,6 +104,7 @@ impl StashDoor {
             saving: Mutex::default(),
             downloads: Downloads::default(),
             events: Events::default(),
+            documents: Documents::new(limits.body_bytes, limits.bodies_in_flight_bytes),
         };
         let shared = Arc::new(shared);
         // Weak: the jobs belong to the library, and the library to the door.

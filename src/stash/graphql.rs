@@ -11,7 +11,7 @@ use crate::graphql::{
     FieldError, GraphqlError, MediaType, Object, OperationKind, Outcome, Request as Asked,
 };
 use crate::http::multipart::{self, FormLimits, Part, PartContent};
-use crate::http::{Method, Request, Response, Status};
+use crate::http::{Method, Request, Response, Room, Status};
 
 /// The page on which queries can be tried.
 pub(super) const PLAYGROUND: &str = include_str!("playground.html");
@@ -26,7 +26,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
     let media = MediaType::from_accept(request.headers.get("accept"));
     let origin = origin(shared, &request);
     let outcome = match read(shared, request).await {
-        Ok((asked, _files)) => execute(shared, asked, media, origin).await,
+        Ok((asked, _files, _room)) => execute(shared, asked, media, origin).await,
         Err(outcome) => outcome,
     };
     Response::bytes(outcome.content_type, outcome.body)
@@ -82,10 +82,10 @@ impl Object for Closed {
 }
 
 /// Reads the request in whichever transport it came, with the files that came along.
-async fn read(shared: &Shared, request: Request) -> Result<(Asked, Vec<Part>), Outcome> {
+async fn read(shared: &Shared, request: Request) -> Result<(Asked, Vec<Part>, Room), Outcome> {
     if request.method == Method::Get {
         let asked = Asked::from_parameters(request.pairs().iter())?;
-        return Ok((asked, Vec::new()));
+        return Ok((asked, Vec::new(), Room::default()));
     }
     let unsupported = || Outcome::bad_request("transport not supported");
     if request.method != Method::Post {
@@ -93,12 +93,14 @@ async fn read(shared: &Shared, request: Request) -> Result<(Asked, Vec<Part>), O
     }
     match request.headers.media_type().as_deref() {
         Some("application/json") => {
-            let limit = shared.config.limits.body_bytes;
-            let body = request.body.bytes(limit).await;
-            let body = body.map_err(|error| Outcome::bad_request(error.to_string()))?;
-            Ok((Asked::from_json(&body)?, Vec::new()))
+            let body = shared.documents.read(request.body).await;
+            let (body, room) = body.map_err(|error| Outcome::bad_request(error.to_string()))?;
+            Ok((Asked::from_json(&body)?, Vec::new(), room))
         }
-        Some("multipart/form-data") => read_form(shared, request).await,
+        Some("multipart/form-data") => {
+            let (asked, files) = read_form(shared, request).await?;
+            Ok((asked, files, Room::default()))
+        }
         _ => Err(unsupported()),
     }
 }
