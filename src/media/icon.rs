@@ -7,6 +7,23 @@ use crate::model::filetype::FileType;
 const SIDE: u32 = 200;
 const INK: [u8; 3] = [250, 250, 250];
 
+/// How the icon of a type looks.
+#[derive(Clone, Copy)]
+struct Look {
+    sign: Sign,
+    /// Of the sign, 1 being usual.
+    size: f64,
+    /// Colour of the sheet.
+    sheet: [u8; 3],
+    /// Colour of the sign.
+    ink: [u8; 3],
+}
+
+/// Photoshop documents: their mean is that of the reference's icon, their contrast near it; clients sort
+/// files that show nothing else by these.
+const PHOTOSHOP: Look =
+    Look { sign: Sign::Hills, size: 1.1, sheet: [80, 100, 128], ink: [49, 168, 255] };
+
 /// The sign of a group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
@@ -21,15 +38,19 @@ enum Sign {
 /// The icon of a type: 200 x 200, transparent around the sheet.
 #[must_use]
 pub fn icon(kind: FileType) -> Picture {
-    let (sign, colour) = look(kind);
+    let look = look(kind);
     let mut pixels = Vec::with_capacity((SIDE * SIDE * 4) as usize);
     for y in 0..SIDE {
         for x in 0..SIDE {
             let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
             let sheet = coverage(sheet_distance(x, y));
-            let ink = coverage(sign_distance(sign, x - 100.0, y - 105.0));
+            let ink = coverage(
+                sign_distance(look.sign, (x - 100.0) / look.size, (y - 105.0) / look.size)
+                    * look.size,
+            );
             let mixed = [0, 1, 2].map(|channel| {
-                let (ground, ink_value) = (f64::from(colour[channel]), f64::from(INK[channel]));
+                let (ground, ink_value) =
+                    (f64::from(look.sheet[channel]), f64::from(look.ink[channel]));
                 (ground + (ink_value - ground) * ink).round() as u8
             });
             pixels.extend(mixed);
@@ -84,8 +105,10 @@ pub fn reference_blurhash(kind: FileType) -> Option<&'static str> {
     }
 }
 
-fn look(kind: FileType) -> (Sign, [u8; 3]) {
-    if kind.is_image() || kind.is_image_project() || kind == FileType::SVG {
+fn look(kind: FileType) -> Look {
+    let (sign, sheet) = if kind == FileType::PSD {
+        return PHOTOSHOP;
+    } else if kind.is_image() || kind.is_image_project() || kind == FileType::SVG {
         (Sign::Hills, [58, 124, 165])
     } else if kind.is_video() || kind.is_animation() {
         (Sign::Triangle, [149, 76, 118])
@@ -97,7 +120,8 @@ fn look(kind: FileType) -> (Sign, [u8; 3]) {
         (Sign::Lines, [92, 98, 160])
     } else {
         (Sign::Ring, [110, 110, 110])
-    }
+    };
+    Look { sign, size: 1.0, sheet, ink: INK }
 }
 
 /// How much of a pixel lies inside, by its distance to the edge (negative inside).
@@ -146,5 +170,28 @@ fn sign_distance(sign: Sign, x: f64, y: f64) -> f64 {
             })
             .fold(f64::MAX, f64::min),
         Sign::Ring => (x.hypot(y) - 32.0).abs() - 7.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hashes;
+    use super::*;
+
+    /// The mean colour that a blurhash begins with.
+    fn mean(blurhash: &str) -> [i32; 3] {
+        const DIGITS: &str =
+            "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
+        let value = blurhash[2..6]
+            .chars()
+            .fold(0, |value, digit| value * 83 + DIGITS.find(digit).map_or(0, |at| at as i32));
+        [value >> 16, value >> 8 & 255, value & 255]
+    }
+
+    #[test]
+    fn a_photoshop_document_is_as_blue_as_recorded() {
+        let ours = mean(&hashes::blurhash(&padded(FileType::PSD, 100, 75)));
+        let recorded = mean("Ue7ok|nhQ*Nej_ogWTWAnNbJX9jXS$f6nhkC");
+        assert_eq!(ours, recorded);
     }
 }
