@@ -135,8 +135,8 @@ impl<'a> Page<'a> {
             2 => self.faxed(Coding::Bytes),
             3 if self.one(292, 0) & 1 == 1 => self.faxed(Coding::TwoDimensional),
             3 => self.faxed(Coding::Marked),
-            7 => self.from_jpegs(),
-            _ => self.from_crate(),
+            7 => self.by_jpegs(),
+            _ => self.by_crate(),
         }
     }
 
@@ -181,7 +181,7 @@ impl<'a> Page<'a> {
         Some(Decoder::new(Cursor::new(bytes)).ok()?.with_limits(limits))
     }
 
-    fn from_crate(&self) -> Option<Vec<u8>> {
+    fn by_crate(&self) -> Option<Vec<u8>> {
         let mut decoder = self.decoder()?;
         let mut result = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut result).ok()?;
@@ -202,7 +202,7 @@ impl<'a> Page<'a> {
     }
 
     /// Each strip or tile is a JPEG, which may have left its tables to the page.
-    fn from_jpegs(&self) -> Option<Vec<u8>> {
+    fn by_jpegs(&self) -> Option<Vec<u8>> {
         if self.is_planar && self.samples > 1 || self.bits != 8 {
             return None;
         }
@@ -218,7 +218,7 @@ impl<'a> Page<'a> {
         let mut samples = vec![0; self.stride() * self.height];
         for (number, (start, end)) in self.strips().into_iter().enumerate() {
             let coded = self.tiff.bytes().get(start..end)?;
-            let (width, height, part) = self.from_jpeg(tables, coded)?;
+            let (width, height, part) = self.by_jpeg(tables, coded)?;
             let (left, top) = (number % across * wide, number / across * high);
             let columns = width.min(wide).min(self.width.saturating_sub(left)) * self.samples;
             for y in 0..height.min(high).min(self.height.saturating_sub(top)) {
@@ -231,7 +231,7 @@ impl<'a> Page<'a> {
     }
 
     /// Width, height and samples of a JPEG; YCbCr is RGB afterwards.
-    fn from_jpeg(&self, tables: &[u8], coded: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
+    fn by_jpeg(&self, tables: &[u8], coded: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
         // Adobe's mark tells whether the colours are turned into YCbCr.
         let turned = u8::from(self.photometric == YCBCR);
         let mark = [&[0xFF, 0xEE, 0, 14][..], b"Adobe", &[0, 100, 0, 0, 0, 0, turned]].concat();
@@ -258,7 +258,7 @@ impl<'a> Page<'a> {
                 let pixels = samples.chunks_exact(2).flat_map(|p| [p[0], p[0], p[0], p[1]]);
                 Picture::new(width, height, 4, pixels.collect())
             }
-            (3, 1 | 2, 1..=8) => self.from_palette(samples),
+            (3, 1 | 2, 1..=8) => self.by_palette(samples),
             (2, 3..=6, 8 | 16) if self.format == 1 => {
                 let pixels = rgb(&upper(samples, self.bits), self.samples, extra);
                 let channels = pixels.len() / (self.width * self.height);
@@ -333,7 +333,7 @@ impl<'a> Page<'a> {
         })
     }
 
-    fn from_palette(&self, samples: &[u8]) -> Option<Picture> {
+    fn by_palette(&self, samples: &[u8]) -> Option<Picture> {
         let is_known = match (self.samples, self.extras.as_slice()) {
             (1, []) => matches!(self.bits, 1 | 2 | 4 | 8),
             (2, [0] | [2]) => self.bits == 8,
