@@ -312,6 +312,9 @@ impl File<'_> {
             self.found.num_frames = probe.reference_frames(source.size());
         }
         if audio_alone {
+            if self.kind == FileType::REALAUDIO && self.found.duration_ms.is_none() {
+                return Err(Refusal::NoDuration);
+            }
             self.cover(source);
         } else {
             self.ask_ffmpeg(source, &mut probe);

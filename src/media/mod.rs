@@ -75,6 +75,8 @@ pub enum Refusal {
     NotAnImage,
     #[error("Wanted to parse video data, but file did not appear to have a video stream!")]
     NoVideo,
+    #[error("Could not determine the duration of this file!")]
+    NoDuration,
     /// The system's own words.
     #[error("Could not read the file: {0}")]
     Unreadable(String),

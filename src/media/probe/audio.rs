@@ -154,9 +154,28 @@ pub(super) fn mp3(source: &Source) -> Option<Probe> {
     let start_s = if frames.is_some() { encoder_delay_s(source, at, &first) } else { 0.0 };
     let seconds = match frames {
         Some(frames) => (frames * first.samples) as f64 / first.rate as f64,
-        None => (source.size() - at) as f64 * 8.0 / first.bit_rate as f64,
+        None => (source.size() - at) as f64 * 8.0 / mean_bit_rate(source, at) as f64,
     };
     Some(Probe { start_s, ..sound("mp3", codec, seconds) })
+}
+
+/// The mean bit rate of the first frames, as the reference's prober goes by it: it reads pieces of
+/// 1024 bytes until it has fifty frames.
+fn mean_bit_rate(source: &Source, start: u64) -> i64 {
+    const PIECE_BYTES: u64 = 1024;
+    const FRAMES: i64 = 50;
+    let (mut at, mut count, mut mean, mut end) = (start, 0_i64, 0_i64, u64::MAX);
+    while at < end
+        && let Some(next) = source.array::<4>(at).and_then(frame)
+    {
+        count += 1;
+        mean += (next.bit_rate as i64 - mean) / count;
+        at += next.bytes;
+        if count == FRAMES {
+            end = start + (at - start).next_multiple_of(PIECE_BYTES);
+        }
+    }
+    mean.max(1)
 }
 
 /// Whether like frames follow each other from there: four, or fewer up to the very end.

@@ -60,8 +60,30 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         }
         at = (at + 8).checked_add(size)?.checked_next_multiple_of(2)?;
     }
+    if let Some(video) = probe.video.as_mut().filter(|video| video.codec == "dvvideo")
+        && let Some((across, down)) = dv_aspect(source)
+    {
+        video.width = (u64::from(video.width) * across / down) as u32;
+    }
     probe.duration_s = Some(seconds);
     (probe.video.is_some() || probe.audio.is_some()).then_some(probe)
+}
+
+/// How much wider than high the pixels of DV are, by its first frame.
+fn dv_aspect(source: &Source) -> Option<(u64, u64)> {
+    const CONTROL: usize = 80 * 5 + 48 + 5;
+    let (start, ..) = *samples(source)?.places.first()?;
+    let frame = source.read(start, 480);
+    let is_50_hz = frame.get(3)? & 0x80 != 0;
+    let control = frame.get(CONTROL..CONTROL + 5).filter(|pack| pack[0] == 0x61);
+    let shape = control.map_or(0, |pack| pack[2] & 7);
+    let is_wide = control.is_some() && (shape == 2 || shape == 7 && frame.get(4)? & 7 == 0);
+    Some(match (is_50_hz, is_wide) {
+        (false, false) => (8, 9),
+        (false, true) => (32, 27),
+        (true, false) => (16, 15),
+        (true, true) => (64, 45),
+    })
 }
 
 /// The pictures between two places, empty ones left out; `None` where they are not counted.

@@ -10,6 +10,7 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
     let mut probe = Probe { format: "flv", ..Probe::default() };
     let mut at = Bytes(&source.array::<4>(5)?).be(4)? + 4;
     let (mut frames, mut last_ms, mut script) = (0_u64, 0_u64, Vec::new());
+    let mut first_ms: Option<u64> = None;
     for _ in 0..TAGS_MAX {
         let Some(head) = source.array::<16>(at) else { break };
         let size = Bytes(&head[1..]).be(3)?;
@@ -18,13 +19,24 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
             8 => {
                 last_ms = last_ms.max(time);
                 let codec = || audio_codec(head[11] >> 4);
+                // The first tag of AAC is its configuration.
+                if head[11] >> 4 != 10 || head[12] == 1 {
+                    first_ms = Some(first_ms.map_or(time, |first| first.min(time)));
+                }
                 probe.audio.get_or_insert_with(|| Audio { codec: codec(), is_silent: false });
             }
             9 => {
                 last_ms = last_ms.max(time);
                 let codec = head[11] & 15;
                 // The first tag of H.264 is its configuration, its last one an end mark.
-                frames += u64::from(codec != 7 || head[12] == 1);
+                let is_picture = codec != 7 || head[12] == 1;
+                frames += u64::from(is_picture);
+                if is_picture {
+                    // H.264 is shown later than it is decoded.
+                    let late = if codec == 7 { Bytes(&head[13..]).be(3)? } else { 0 };
+                    let late = if late >> 23 == 0 { late } else { 0 };
+                    first_ms = Some(first_ms.map_or(time + late, |first| first.min(time + late)));
+                }
                 probe
                     .video
                     .get_or_insert_with(|| Video { codec: video_codec(codec), ..Video::default() });
@@ -36,6 +48,7 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         }
         at = at.checked_add(size + 15)?;
     }
+    probe.start_s = first_ms.unwrap_or(0) as f64 / 1000.0;
     let said = |key: &str| amf_number(&script, key);
     probe.duration_s = said("duration").filter(|s| *s > 0.0).or(Some(last_ms as f64 / 1000.0));
     if let Some(video) = &mut probe.video {

@@ -224,6 +224,11 @@ fn sample_entry(content: &[u8], track: &mut Track) -> Option<()> {
         let version = Bytes(entry.get(8..)?).be(2)?;
         entry.get(if version == 1 { 44 } else { 28 }..)?
     };
+    // Baseline H.263 has five sizes, whose pixels are wider than high.
+    const H263: [(u32, u32); 5] = [(128, 96), (176, 144), (352, 288), (704, 576), (1408, 1152)];
+    if &track.codec == b"s263" && H263.contains(&(track.width, track.height)) {
+        track.width = track.width * 12 / 11;
+    }
     for (kind, content) in boxes(children) {
         if kind == b"pasp" {
             let (across, down) = (Bytes(content).be(4)?, Bytes(content.get(4..)?).be(4)?);

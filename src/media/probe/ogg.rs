@@ -41,11 +41,13 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
             seconds = seconds.max(position as f64 / stream.rate);
         }
     }
+    let start_s = streams.iter().find_map(|stream| speex_start_s(&head, stream)).unwrap_or(0.0);
     let video = streams.iter().find(|stream| stream.size.0 > 0);
     let audio = streams.iter().find(|stream| stream.size.0 == 0);
     let probe = Probe {
         format: "ogg",
-        duration_s: Some(seconds),
+        duration_s: Some(seconds - start_s),
+        start_s,
         video: video.map(|stream| Video {
             codec: stream.codec.to_owned(),
             width: stream.size.0,
@@ -57,6 +59,26 @@ pub(super) fn probe(source: &Source) -> Option<Probe> {
         ..Probe::default()
     };
     (!streams.is_empty()).then_some(probe)
+}
+
+/// When the first packet of Speex begins: before zero, by what its encoder puts in front. The first
+/// page of sound tells where it ends.
+fn speex_start_s(head: &[u8], stream: &Stream) -> Option<f64> {
+    if stream.codec != "speex" {
+        return None;
+    }
+    let pages = pages(head);
+    let mut own = pages.iter().filter(|page| page.2 == stream.serial);
+    let (.., about) = own.next()?;
+    let number = |at: usize| about.get(at..).and_then(|bytes| Bytes(bytes).le(4));
+    let packet = number(56)?.checked_mul(number(64)?.max(1))?;
+    let &(_, position, _, body) = own.find(|page| page.1 > 0 && page.1 != u64::MAX)?;
+    // The number of packets is told right before the body, in the lengths that are not full.
+    let end = body.as_ptr() as usize - head.as_ptr() as usize;
+    let start = (0..end).rev().find(|at| head[*at..].starts_with(b"OggS"))?;
+    let packets = head.get(start + 27..end)?.iter().filter(|length| **length < 255).count() as u64;
+    let early = packets.checked_mul(packet)?.checked_sub(position)?;
+    (early < 1 << 16).then(|| -(early as f64) / stream.rate)
 }
 
 /// Pages found in a piece of a file: flags, granule position, serial number, body.
