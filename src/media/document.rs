@@ -182,8 +182,44 @@ fn svg_tree(bytes: &[u8]) -> Option<resvg::usvg::Tree> {
 /// The size that an SVG asks for.
 #[must_use]
 pub fn svg_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    if let Some(size) = svg_size_said(bytes) {
+        return Some(size);
+    }
     let size = svg_tree(bytes)?.size();
     Some((size.width().round() as u32, size.height().round() as u32))
+}
+
+/// Width and height of the root element, 90 pixels an inch, where both are said; else its view box.
+fn svg_size_said(bytes: &[u8]) -> Option<(u32, u32)> {
+    const UNITS: [(&str, f64); 6] = [
+        ("px", 1.0),
+        ("pt", 1.25),
+        ("pc", 15.0),
+        ("mm", 90.0 / 25.4),
+        ("cm", 90.0 / 2.54),
+        ("in", 90.0),
+    ];
+    let document = parse(std::str::from_utf8(bytes).ok()?)?;
+    let root = document.root_element();
+    let view: Vec<f64> = root
+        .attribute("viewBox")
+        .unwrap_or_default()
+        .split([' ', ','])
+        .filter_map(|number| number.trim().parse().ok())
+        .collect();
+    let length = |name: &str, whole: Option<&f64>| -> Option<f64> {
+        let text = root.attribute(name)?.trim();
+        if let Some(part) = text.strip_suffix('%') {
+            return Some(part.trim().parse::<f64>().ok()? / 100.0 * whole?);
+        }
+        let unit = UNITS.iter().find_map(|(unit, by)| Some((text.strip_suffix(unit)?, *by)));
+        let (number, by) = unit.unwrap_or((text, 1.0));
+        Some(number.trim().parse::<f64>().ok()? * by)
+    };
+    let said = length("width", view.get(2)).zip(length("height", view.get(3)));
+    let (width, height) = said.or_else(|| Some((*view.get(2)?, *view.get(3)?)))?;
+    let fits = |side: f64| side >= 1.0 && side < f64::from(u32::MAX);
+    (fits(width) && fits(height)).then_some((width as u32, height as u32))
 }
 
 /// An SVG drawn at that size on transparent ground, its shape kept.

@@ -15,7 +15,7 @@ use super::picture::Picture;
 use super::probe::{Probe, probe};
 use super::source::Source;
 use super::thumbnail::{Thumbnail, ThumbnailOptions, encode, shrink, thumbnail_size};
-use super::{Refusal, animation, heif, icon, prober, psd};
+use super::{Refusal, animation, heif, icon, prober, project, psd};
 use crate::model::filetype::FileType;
 use crate::model::hash::Sha256;
 use crate::model::media::MediaInfo;
@@ -135,8 +135,12 @@ impl File<'_> {
             | FileType::ANIMATED_JXL => self.animation(bytes),
             FileType::UGOIRA => self.ugoira(bytes),
             FileType::KRITA | FileType::ORA => {
-                if let Some(still) = still_of(bytes, self.kind) {
-                    let picture = self.hash_and_shrink(still);
+                let preview = match still_of(bytes, self.kind) {
+                    Some(still) => Some(self.hash_and_shrink(still)),
+                    None => project::preview(bytes, self.kind),
+                };
+                self.found.size = project::size(bytes, self.kind);
+                if let Some(picture) = preview {
                     self.shrink_finely(&picture);
                 }
             }
@@ -167,11 +171,15 @@ impl File<'_> {
             }
             FileType::CBZ | FileType::EPUB => self.book(bytes),
             FileType::PROCREATE => {
-                let archive = Archive::of_bytes(bytes.to_vec());
-                let picture = archive.and_then(|mut a| a.picture("QuickLook/Thumbnail.png"));
-                if let Some(picture) = picture {
-                    self.found.size = Some((picture.width, picture.height));
+                self.found.size = project::size(bytes, self.kind);
+                if let Some(picture) = project::preview(bytes, self.kind) {
                     self.shrink(&picture);
+                }
+            }
+            FileType::PAINT_NET => {
+                self.found.size = project::size(bytes, self.kind);
+                if let Some(picture) = project::preview(bytes, self.kind) {
+                    self.shrink_finely(&picture);
                 }
             }
             FileType::HEIF_SEQUENCE | FileType::HEIC_SEQUENCE | FileType::AVIF_SEQUENCE => {

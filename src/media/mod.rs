@@ -32,6 +32,7 @@ mod ole;
 pub mod picture;
 pub mod probe;
 mod prober;
+mod project;
 mod psd;
 pub mod render;
 pub mod resize;
