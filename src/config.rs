@@ -53,7 +53,7 @@ pub struct ServeArgs {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// Any other setting by its key, as in limits.page_size=1000; may be repeated
+    /// Any other setting by its key, as in limits.graphql_depth=100; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
@@ -253,7 +253,6 @@ impl Config {
             ("limits.graphql_document_bytes", limits.graphql_document_bytes),
             ("limits.graphql_depth", limits.graphql_depth),
             ("limits.graphql_complexity", limits.graphql_complexity),
-            ("limits.page_size", limits.page_size),
             ("limits.writer_queue", limits.writer_queue),
             ("limits.media_memory_bytes", limits.media_memory_bytes),
             ("limits.media_seconds", limits.media_seconds),

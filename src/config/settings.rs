@@ -10,7 +10,7 @@ use super::{Raw, Secret};
 /// One row of the table, for documentation and lookups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The key in the file, as in `limits.page_size`.
+    /// The key in the file, as in `limits.graphql_depth`.
     pub key: &'static str,
     /// The default as a text; empty for none.
     pub default: String,
@@ -228,8 +228,6 @@ settings! {
         graphql_depth: u64 = 64;
         /// Fields a GraphQL document may select, each counted wherever its fragment is used.
         graphql_complexity: u64 = 50_000;
-        /// Objects in one page of an answer.
-        page_size: u64 = 1_000_000;
         /// Writes waiting for the writer; further ones wait before they are queued.
         writer_queue: u64 = 1024;
         /// Processes that decode media; 0 means one per processor core.

@@ -35,11 +35,12 @@ fn a_machine_without_settings_listens_on_loopback() {
 
 #[test]
 fn a_flag_wins_over_the_environment_over_the_file() {
-    let file = "log_level = 'warn'\n[limits]\npage_size = 1\nconnections = 2\nheaders = 3\n";
-    let environment = [("DIPTYCH_LIMITS_PAGE_SIZE", "10"), ("DIPTYCH_LIMITS_CONNECTIONS", "20")];
-    let set = vec![String::from("limits.page_size=100")];
+    let file = "log_level = 'warn'\n[limits]\ngraphql_depth = 1\nconnections = 2\nheaders = 3\n";
+    let environment =
+        [("DIPTYCH_LIMITS_GRAPHQL_DEPTH", "10"), ("DIPTYCH_LIMITS_CONNECTIONS", "20")];
+    let set = vec![String::from("limits.graphql_depth=100")];
     let config = load(file, &environment, ServeArgs { set, ..ServeArgs::default() }).unwrap();
-    assert_eq!(config.limits.page_size, 100);
+    assert_eq!(config.limits.graphql_depth, 100);
     assert_eq!(config.limits.connections, 20);
     assert_eq!(config.limits.headers, 3);
     assert_eq!(config.log_level, "warn");
@@ -81,13 +82,14 @@ fn lists_and_sizes_can_be_written_in_each_source() {
 fn a_wrong_key_or_value_is_named() {
     for (file, part) in [
         ("colour = 1", "there is no setting \"colour\""),
+        ("[limits]\npage_size = 1", "there is no setting \"limits.page_size\""),
         ("[limits]\npages = 1", "there is no setting \"limits.pages\""),
         ("[colours]\nred = 1", "there is no setting \"colours.red\""),
         ("[colours]", "there is no setting \"colours\""),
-        ("[limits.page_size]\na = 1", "limits.page_size: expected a whole number"),
-        ("[limits]\npage_size = -1", "limits.page_size: it is negative"),
-        ("[limits]\npage_size = 0", "limits.page_size: it must be at least 1"),
-        ("[limits]\npage_size = '99999999 TiB'", "is too large"),
+        ("[limits.graphql_depth]\na = 1", "limits.graphql_depth: expected a whole number"),
+        ("[limits]\ngraphql_depth = -1", "limits.graphql_depth: it is negative"),
+        ("[limits]\ngraphql_depth = 0", "limits.graphql_depth: it must be at least 1"),
+        ("[limits]\ngraphql_depth = '99999999 TiB'", "is too large"),
         ("[hydrus]\nlisten = 'here'", "hydrus.listen: \"here\" is no address"),
         ("[hydrus]\nallow_remote = 'true '", "hydrus.allow_remote: expected true or false"),
         ("[tls]\nkey = 'k'", "certificate and key belong together"),
