@@ -22,41 +22,49 @@ pub use settings::{
 };
 pub use value::Secret;
 
-/// The flags of `diptych serve`. Each may be absent: then the next source counts.
+/// The flags of `diptych serve`. Each may be absent: then the next source counts. A test holds the
+/// names of the environment variables in their help against [`settings`].
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ServeArgs {
-    /// Folder of everything that is kept [default: ./diptych-data]
+    /// Folder of everything that is kept [default: ./diptych-data] [env: DIPTYCH_DATA]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Where the Hydrus Client API listens [default: 127.0.0.1:45869]
+    /// Where the Hydrus Client API listens [default: 127.0.0.1:45869] [env: DIPTYCH_HYDRUS_LISTEN]
     #[arg(long, value_name = "ADDR:PORT")]
     pub hydrus_listen: Option<SocketAddr>,
     /// Where the Stash API listens [default: 127.0.0.1:9999]; the same address as the other means
-    /// one shared listener
+    /// one shared listener [env: DIPTYCH_STASH_LISTEN]
     #[arg(long, value_name = "ADDR:PORT")]
     pub stash_listen: Option<SocketAddr>,
-    /// A library folder; may be repeated
+    /// A library folder; may be repeated [env: DIPTYCH_LIBRARY, commas between them]
     #[arg(long = "library", value_name = "DIR")]
     pub libraries: Vec<PathBuf>,
-    /// Settings file [default: diptych.toml in the data folder, if there is one]
+    /// Settings file [default: diptych.toml in the data folder, if there is one] [env: DIPTYCH_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Certificate chain in PEM form; turns TLS on together with --tls-key
+    /// Certificate chain in PEM form; turns TLS on together with --tls-key [env: DIPTYCH_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// Private key in PEM form
+    /// Private key in PEM form [env: DIPTYCH_TLS_KEY]
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Time zone of dates without one, as in Europe/Berlin [default: TZ, else UTC]
+    /// Time zone of dates without one, as in Europe/Berlin [default: TZ, else UTC] [env:
+    /// DIPTYCH_TIME_ZONE]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
-    /// error, warn, info, debug or trace [default: info]
+    /// error, warn, info, debug or trace [default: info] [env: DIPTYCH_LOG_LEVEL]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// Any other setting by its key, as in limits.graphql_depth=100; may be repeated
+    /// Any other setting by its key, as in limits.graphql_depth=100; may be repeated. In the
+    /// environment it is DIPTYCH_LIMITS_GRAPHQL_DEPTH, and so on
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
+
+/// Settings whose flag is not called like their key: the variable called like the flag counts as
+/// well, after the other one.
+const VARIABLES_OF_FLAGS: &[(&str, &str)] =
+    &[("DIPTYCH_LIBRARY", "library.folders"), ("DIPTYCH_TLS_CERT", "tls.certificate")];
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -119,10 +127,11 @@ impl Config {
         if let Some((path, text)) = read_file(args, &environment)? {
             config.apply_toml(&path, &text)?;
         }
-        for setting in settings() {
-            let name = setting.environment();
+        let of_keys = settings().iter().map(|setting| (setting.environment(), setting.key));
+        let of_flags = VARIABLES_OF_FLAGS.iter().map(|(name, key)| ((*name).to_owned(), *key));
+        for (name, key) in of_keys.chain(of_flags) {
             if let Some(value) = environment(&name).filter(|value| !value.is_empty()) {
-                config.apply(&name, setting.key, Raw::Text(&value))?;
+                config.apply(&name, key, Raw::Text(&value))?;
             }
         }
         config.apply_flags(args)?;

@@ -68,6 +68,27 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(config.log_level, "debug");
 }
 
+/// A user who knows a flag can do the same from the environment, under the name that `--help` tells.
+#[test]
+fn every_flag_has_a_variable_that_its_help_names() {
+    use clap::Args;
+    let command = ServeArgs::augment_args(clap::Command::new("serve"));
+    for flag in command.get_arguments().filter(|flag| flag.get_id() != "set") {
+        let name = flag.get_long().unwrap().to_uppercase().replace('-', "_");
+        let name = format!("DIPTYCH_{name}");
+        let help = flag.get_help().unwrap().to_string();
+        assert!(help.contains(&format!("[env: {name}")), "{help}");
+        let is_setting = settings().iter().any(|setting| setting.environment() == name)
+            || VARIABLES_OF_FLAGS.iter().any(|(own, _)| *own == name);
+        assert!(is_setting || name == "DIPTYCH_CONFIG", "{name}");
+    }
+    let environment = [("DIPTYCH_LIBRARY", "/birds,/trains"), ("DIPTYCH_TLS_CERT", "/c")];
+    let args = ServeArgs { tls_key: Some("/k".into()), ..ServeArgs::default() };
+    let config = load("", &environment, args).unwrap();
+    assert_eq!(config.library.folders, [Path::new("/birds"), Path::new("/trains")]);
+    assert_eq!(config.tls.certificate.as_deref(), Some(Path::new("/c")));
+}
+
 #[test]
 fn lists_and_sizes_can_be_written_in_each_source() {
     let file = "[limits]\nbody_bytes = '8 MiB'\n[library]\ntag_services = ['a', 'b']\n";
@@ -141,7 +162,8 @@ fn documentation() -> String {
          in the environment have commas between their items. Any setting can be given as \
          `--set key=value`; these have flags of their own: `--data`, `--hydrus-listen`, \
          `--stash-listen`, `--library` (repeatable), `--tls-cert`, `--tls-key`, `--time-zone`, \
-         `--log-level`.\n",
+         `--log-level`. A variable called like a flag counts too (`DIPTYCH_LIBRARY`, \
+         `DIPTYCH_TLS_CERT`).\n",
     );
     let mut section = None;
     for setting in settings() {
