@@ -264,11 +264,21 @@ pub(crate) fn fingerprint(snapshot: &Snapshot) -> Result<u64> {
     Ok(hasher.finish())
 }
 
-/// Copies all rows of a snapshot into a new file.
+/// Copies all rows of a snapshot into a new file, for its owner alone. A copy that failed is removed.
 pub(super) fn copy_into(snapshot: &Snapshot, target: &Path) -> Result<()> {
     if target.exists() {
         return Err(Error::Storage(format!("{} exists already", target.display())));
     }
+    let copied = copy_rows(snapshot, target);
+    if copied.is_err() {
+        // Nobody may take it for a backup, and on a full disk it would hold what room is left.
+        let _ = std::fs::remove_file(target);
+    }
+    copied
+}
+
+fn copy_rows(snapshot: &Snapshot, target: &Path) -> Result<()> {
+    super::writer::make_privately(target)?;
     let database = Database::builder().create(target)?;
     let write = database.begin_write()?;
     for slot in 0..NAMES.len() {

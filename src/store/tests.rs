@@ -520,3 +520,19 @@ fn a_lookup_text_may_hold_zeros() {
         assert_eq!(found, [ItemId(item)]);
     }
 }
+
+/// Keys and sessions stand in the store: nobody but its owner may read it or its copies.
+#[test]
+fn a_store_and_its_backup_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let case = Case::new();
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(case.folder.join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    case.store().backup(&case.folder.join("copy.redb")).unwrap();
+    assert_eq!((mode("library.redb"), mode("copy.redb")), (0o600, 0o600));
+    // A copy that cannot be made leaves nothing that looks like one.
+    let nowhere = case.folder.join("no/copy.redb");
+    assert!(case.store().backup(&nowhere).is_err() && !nowhere.exists());
+}

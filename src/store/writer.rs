@@ -323,9 +323,24 @@ impl Store {
 fn open_database(path: &Path, options: Options) -> Result<Arc<Database>> {
     let mut builder = Database::builder();
     builder.set_cache_size(options.cache_bytes);
+    make_privately(path)?;
     let database = Arc::new(builder.create(path)?);
     format::open(&database)?;
     Ok(database)
+}
+
+/// Makes an empty file that its owner alone may read, where there is none: access keys and sessions
+/// stand in a store as they are. Its name is durable when this returns, so that a power cut cannot
+/// take the file away with all commits in it.
+pub(super) fn make_privately(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create(true).truncate(false).mode(0o600);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    file.open(path)
+        .and_then(|_| std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+        .map_err(redb::StorageError::from)?;
+    Ok(())
 }
 
 impl Shared {
