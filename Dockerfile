@@ -18,7 +18,8 @@ RUN apt-get update \
 COPY --from=build /diptych /diptych
 COPY --from=build --chown=65532:65532 /empty/data /data
 USER 65532:65532
-ENV TMPDIR=/data/tmp
+# Whoever comes through a published port is no peer of this machine; the access key still counts.
+ENV TMPDIR=/data/tmp DIPTYCH_HYDRUS_ALLOW_REMOTE=true
 VOLUME /data
 EXPOSE 45869 9999
 HEALTHCHECK CMD ["/diptych", "healthcheck", "--data", "/data"]
@@ -28,7 +29,8 @@ FROM scratch
 COPY --from=build /diptych /diptych
 COPY --from=build --chown=65532:65532 /empty/data /data
 USER 65532:65532
-ENV TMPDIR=/data/tmp
+# Whoever comes through a published port is no peer of this machine; the access key still counts.
+ENV TMPDIR=/data/tmp DIPTYCH_HYDRUS_ALLOW_REMOTE=true
 VOLUME /data
 EXPOSE 45869 9999
 HEALTHCHECK CMD ["/diptych", "healthcheck", "--data", "/data"]

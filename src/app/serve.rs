@@ -58,6 +58,9 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
         serving.push(tokio::spawn(first.serve(hydrus, shutdown.clone())));
         serving.push(tokio::spawn(second.serve(stash, shutdown.clone())));
     }
+    for sentence in exposure(config) {
+        super::tell(sentence);
+    }
     if let Some(key) = first_key {
         let kept = config.data.join("access_key");
         super::tell(&format!("Access key (kept in {}): {key}", kept.display()));
@@ -75,6 +78,20 @@ async fn open_doors(config: &Arc<Config>, library: &Arc<Library>) -> Result<(), 
         let _ = door.await;
     }
     Ok(())
+}
+
+/// What a person should know who lets other machines in.
+fn exposure(config: &Config) -> impl Iterator<Item = &'static str> {
+    let is_open = |address: std::net::SocketAddr| !address.ip().to_canonical().is_loopback();
+    let hydrus = is_open(config.hydrus.listen).then_some(match config.hydrus.allow_remote {
+        true => "Other machines can reach the Hydrus door: every key opens it",
+        false => "Other machines are refused at the Hydrus door (hydrus.allow_remote is false)",
+    });
+    let stash = is_open(config.stash.listen).then_some(
+        "Other machines can reach the Stash door: those of private networks as long as it has no \
+         credentials",
+    );
+    hydrus.into_iter().chain(stash)
 }
 
 async fn bind(listener: ListenerConfig) -> Result<Listener, String> {
