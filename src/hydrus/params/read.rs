@@ -66,13 +66,14 @@ fn is_hex_list(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(is_hex))
 }
 
-/// URL-safe base64 of CBOR; the padding may be there or not.
+/// URL-safe base64 of CBOR; the padding may be there or not. The plain alphabet is understood as well,
+/// as by the client that is followed: a published crate sends it.
 fn packed_cbor(text: &str) -> Option<Value> {
     const PACKED: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    cbor(&PACKED.decode(text).ok()?)
+    cbor(&PACKED.decode(text.replace('+', "-").replace('/', "_")).ok()?)
 }
 
 /// Reads CBOR as the values that JSON has. Byte strings and other things that JSON has not are
