@@ -118,13 +118,6 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "get_files/file/entity_tags",
     },
     Difference {
-        endpoints: &["/get_files/render"],
-        client: "may still render a file whose bytes are gone from the disk, out of its cache",
-        here: "404, as for the file itself",
-        why: "without the bytes there is nothing to render",
-        case: "get_files/render/of_bytes_that_are_gone",
-    },
-    Difference {
         endpoints: &["/get_files/search_files"],
         client: "lists a file several times when sorted by views and it has several rows of them",
         here: "once, by the sum of its rows",

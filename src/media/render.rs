@@ -21,6 +21,9 @@ pub struct RenderRequest {
     pub quality: Option<u8>,
     /// The exact size; the shape is not kept.
     pub size: Option<(u32, u32)>,
+    /// The size of the picture that is drawn instead of a still that cannot be; without, that is a
+    /// refusal.
+    pub instead: Option<(u32, u32)>,
 }
 
 /// A format that `render` can write.
@@ -51,6 +54,8 @@ pub struct Rendered {
     #[serde(with = "super::wire_bytes")]
     pub bytes: Vec<u8>,
     pub format: RenderFormat,
+    /// Whether it is the file, and not the picture that stands for one that cannot be drawn.
+    pub is_file: bool,
 }
 
 /// The largest side that may be asked for.
@@ -59,6 +64,17 @@ const DEFAULT_QUALITY: u8 = 80;
 
 /// Draws a still or an ugoira.
 pub fn render(path: &Path, request: &RenderRequest) -> Result<Rendered, Refusal> {
+    match (file(path, request), request.instead) {
+        (Err(Refusal::Unreadable(_) | Refusal::Malformed(_)), Some(size)) => {
+            let rendered = still(&crossed_out(size), request);
+            let rendered = rendered.map(|rendered| Rendered { is_file: false, ..rendered });
+            rendered.ok_or_else(|| Refusal::Malformed(path.display().to_string()))
+        }
+        (drawn, _) => drawn,
+    }
+}
+
+fn file(path: &Path, request: &RenderRequest) -> Result<Rendered, Refusal> {
     let source = Source::open(path).map_err(|error| Refusal::Unreadable(error.to_string()))?;
     let kind = identify::identify(&source, path).kind;
     if !kind.is_renderable() {
@@ -70,7 +86,11 @@ pub fn render(path: &Path, request: &RenderRequest) -> Result<Rendered, Refusal>
         return ugoira(bytes, request).ok_or_else(malformed);
     }
     let picture = super::examine::still_of(&bytes, kind).ok_or_else(malformed)?.picture;
-    let picture = sized(&picture, request.size);
+    still(&picture, request).ok_or_else(malformed)
+}
+
+fn still(picture: &Picture, request: &RenderRequest) -> Option<Rendered> {
+    let picture = sized(picture, request.size);
     let format = request.format.unwrap_or(RenderFormat::Png);
     let bytes = match format {
         RenderFormat::Png | RenderFormat::Apng => png(&picture),
@@ -79,7 +99,30 @@ pub fn render(path: &Path, request: &RenderRequest) -> Result<Rendered, Refusal>
         }
         RenderFormat::Webp => webp(&picture),
     };
-    Ok(Rendered { bytes: bytes.ok_or_else(malformed)?, format })
+    Some(Rendered { bytes: bytes?, format, is_file: true })
+}
+
+/// What shows that a picture cannot be shown: white, in a dark frame, crossed out.
+fn crossed_out((width, height): (u32, u32)) -> Picture {
+    const DARK: u8 = 20;
+    const LINE: u32 = 3;
+    let (width, height) = (width.clamp(1, SIDE_MAX), height.clamp(1, SIDE_MAX));
+    let mut pixels = vec![u8::MAX; width as usize * height as usize * 3];
+    for (y, row) in (0..height).zip(pixels.chunks_exact_mut(width as usize * 3)) {
+        let mut draw = |from: u32, to: u32| {
+            row[from.min(width) as usize * 3..to.min(width) as usize * 3].fill(DARK);
+        };
+        let crossing = u64::from(y) * u64::from(width) / u64::from(height);
+        let crossing = u32::try_from(crossing).unwrap_or(width);
+        draw(0, LINE);
+        draw(width.saturating_sub(LINE), width);
+        draw(crossing, crossing.saturating_add(LINE));
+        draw((width - crossing).saturating_sub(LINE), width - crossing);
+        if y < LINE || height - y <= LINE {
+            draw(0, width);
+        }
+    }
+    Picture { width, height, channels: 3, pixels }
 }
 
 fn sized(picture: &Picture, size: Option<(u32, u32)>) -> Cow<'_, Picture> {
@@ -151,7 +194,7 @@ fn ugoira(bytes: Vec<u8>, request: &RenderRequest) -> Option<Rendered> {
         RenderFormat::Webp => animated_webp(&frames),
         _ => apng(&frames),
     };
-    Some(Rendered { bytes: bytes?, format })
+    Some(Rendered { bytes: bytes?, format, is_file: true })
 }
 
 fn apng(frames: &[(Picture, u64)]) -> Option<Vec<u8>> {

@@ -155,7 +155,7 @@ fn a_truncated_jpeg_is_imported() {
 }
 
 fn check_render(name: &str, format: Option<RenderFormat>, head: &[u8]) {
-    let request = RenderRequest { format, quality: None, size: Some((30, 20)) };
+    let request = RenderRequest { format, quality: None, size: Some((30, 20)), instead: None };
     let rendered = render(&sample(name), &request).unwrap();
     assert!(rendered.bytes.windows(head.len()).any(|window| window == head), "{name}");
 }
@@ -168,9 +168,29 @@ fn stills_and_ugoiras_are_drawn_in_every_format() {
     check_render("o08_ugoira.zip", None, b"acTL");
     check_render("o08_ugoira.zip", Some(RenderFormat::Webp), b"ANMF");
     check_render("o10.kra", None, b"\x89PNG");
-    let request = RenderRequest { format: None, quality: None, size: None };
+    let request = RenderRequest { format: None, quality: None, size: None, instead: None };
     let refusal = render(&sample("an01_10f_100ms.gif"), &request).unwrap_err();
     assert_eq!(refusal.to_string(), "Requested file is not an image!");
+}
+
+/// The reference answers a picture that says so, of the size that the file had.
+#[test]
+fn what_cannot_be_drawn_is_crossed_out() {
+    for name in ["no_such_file.png", "z05_header_only.jpg"] {
+        let instead = Some((40, 7));
+        let request = RenderRequest { format: None, quality: None, size: None, instead };
+        let rendered = render(&sample(name), &request).unwrap();
+        assert!(!rendered.is_file, "{name}");
+        assert_eq!(rendered.bytes[16..24], [0, 0, 0, 40, 0, 0, 0, 7], "{name}");
+        let request = RenderRequest { instead: None, ..request };
+        assert!(render(&sample(name), &request).is_err(), "{name}");
+    }
+    // The smallest and narrowest have room for all lines.
+    for size in [(1, 1), (1, 9), (2, 2), (9, 1), (0, 0)] {
+        let request =
+            RenderRequest { format: None, quality: None, size: None, instead: Some(size) };
+        assert!(render(&sample("no_such_file.png"), &request).is_ok(), "{size:?}");
+    }
 }
 
 /// Examines bytes as a file; whether they are accepted does not matter, only that it ends.

@@ -343,7 +343,8 @@ mod tests {
             let request = Request::Examine { path, options: options() };
             write_message(&mut asked, &request).unwrap();
         }
-        let request = RenderRequest { format: None, quality: None, size: Some((4, 4)) };
+        let request =
+            RenderRequest { format: None, quality: None, size: Some((4, 4)), instead: None };
         let path_bytes = path.as_os_str().as_bytes().to_vec();
         write_message(&mut asked, &Request::Render { path: path_bytes, request }).unwrap();
 

@@ -1,5 +1,7 @@
 //! `GET /get_files/render`: a picture drawn anew, as a viewer would show it.
 
+use std::path::PathBuf;
+
 use super::ACCESS;
 use crate::http::FileAnswer;
 use crate::hydrus::answer::{Answer, FILE_AGE_S};
@@ -21,6 +23,9 @@ const PARAMS: &[Param] = &[
     optional("height", "integer", "only together with width"),
 ];
 
+/// What the client takes for the size of a picture that has none.
+const UNKNOWN_SIDES: (u32, u32) = (100, 100);
+
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let no_picture = || Rejection::bad_request("Requested file is not an image!");
     let is_download = params.flag("download", false)?;
@@ -29,23 +34,34 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let item = view.item(id)?.ok_or_else(no_picture)?;
     let filetype = item.filetype().filter(|filetype| filetype.is_renderable());
     let is_ugoira = filetype.ok_or_else(no_picture)? == FileType::UGOIRA;
+    let sha256 = item.sha256.ok_or_else(no_picture)?;
+    let media = item.media.as_ref();
+    let sides = media.and_then(|media| media.width.zip(media.height)).unwrap_or(UNKNOWN_SIDES);
     let request = RenderRequest {
         format: Some(format(params.integer("render_format")?, is_ugoira)?),
         quality: params
             .integer("render_quality")?
             .map(|quality| u8::try_from(quality.clamp(0, 101)).unwrap_or(u8::MAX)),
         size: size(params)?,
+        instead: (!is_ugoira).then_some(sides),
     };
-    let content = super::content(context, params)?;
-    let drawn = context.library().render(&content.path, &request)?;
+    let path = match super::content(context, params) {
+        Ok(content) => content.path,
+        // Of a still that is gone the client shows that it cannot be shown.
+        Err(_) if !is_ugoira => PathBuf::new(),
+        Err(rejection) => return Err(rejection),
+    };
+    let drawn = context.library().render(&path, &request)?;
     let extension = match drawn.format {
         RenderFormat::Png | RenderFormat::Apng => "png",
         RenderFormat::Jpeg => "jpg",
         RenderFormat::Webp => "webp",
     };
     let file = FileAnswer::of_bytes(drawn.bytes, drawn.format.mime());
-    let name = format!("{}.{extension}", content.sha256);
-    Ok(Answer::file(file).named(name, is_download).for_seconds(FILE_AGE_S))
+    let name = format!("{sha256}.{extension}");
+    // The file may come back.
+    let seconds = if drawn.is_file { FILE_AGE_S } else { 0 };
+    Ok(Answer::file(file).named(name, is_download).for_seconds(seconds))
 }
 
 fn format(number: Option<i64>, is_ugoira: bool) -> Result<RenderFormat, Rejection> {
