@@ -262,6 +262,7 @@ impl Config {
             ("limits.graphql_document_bytes", limits.graphql_document_bytes),
             ("limits.graphql_depth", limits.graphql_depth),
             ("limits.graphql_complexity", limits.graphql_complexity),
+            ("limits.graphql_response_bytes", limits.graphql_response_bytes),
             ("limits.writer_queue", limits.writer_queue),
             ("limits.media_memory_bytes", limits.media_memory_bytes),
             ("limits.media_seconds", limits.media_seconds),

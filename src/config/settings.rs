@@ -228,6 +228,8 @@ settings! {
         graphql_depth: u64 = 64;
         /// Fields a GraphQL document may select, each counted wherever its fragment is used.
         graphql_complexity: u64 = 50_000;
+        /// A GraphQL answer in bytes; larger ones are broken off with an error.
+        graphql_response_bytes: u64 = GIB;
         /// Writes waiting for the writer; further ones wait before they are queued.
         writer_queue: u64 = 1024;
         /// Processes that decode media; 0 means one per processor core.

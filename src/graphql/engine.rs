@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apollo_compiler::ExecutableDocument;
@@ -185,6 +186,18 @@ impl Engine {
         root: &dyn Object,
         state: &(dyn Any + 'static),
     ) -> Vec<u8> {
+        self.execute_for(prepared, variables, root, state, None)
+    }
+
+    /// [`Self::execute`], broken off once nobody waits for the answer.
+    fn execute_for(
+        &self,
+        prepared: &Prepared,
+        variables: &Map,
+        root: &dyn Object,
+        state: &(dyn Any + 'static),
+        abandoned: Option<&AtomicBool>,
+    ) -> Vec<u8> {
         const HEAD: &[u8] = b"{\"data\":";
         let cx = Context::new(self.coercer(0), prepared, variables, state);
         let mut errors = Vec::new();
@@ -216,6 +229,7 @@ impl Engine {
                 errors_max: self.limits.errors_max,
             },
             introspected,
+            abandoned,
         };
         executor.run(root, &prepared.root, &cx);
         executor.out.push(b'}');
@@ -308,7 +322,8 @@ impl Engine {
         let Some(root) = root(prepared.kind) else {
             return Outcome::bad_request("transport not supported");
         };
-        let body = self.execute(&prepared, &variables, &*root, state);
+        let abandoned = Some(&*request.abandoned);
+        let body = self.execute_for(&prepared, &variables, &*root, state, abandoned);
         Outcome { http_status: 200, content_type: media.name(), body }
     }
 

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use apollo_compiler::Name;
 
@@ -255,7 +256,7 @@ enum Step<'p> {
 enum Stop {
     /// It is null and must not be; the error is already recorded.
     Null,
-    /// The response outgrew its limit.
+    /// The response outgrew its limit, or nobody waits for it.
     Abort,
 }
 
@@ -272,6 +273,8 @@ pub(super) struct Executor<'e> {
     pub(super) limits: OutputLimits,
     /// What apollo-compiler answered for `__schema` and `__type`, by response key.
     pub(super) introspected: Option<&'e Introspected>,
+    /// Set when nobody waits for the answer any more.
+    pub(super) abandoned: Option<&'e AtomicBool>,
 }
 
 impl Executor<'_> {
@@ -299,6 +302,9 @@ impl Executor<'_> {
         if self.out.len() > self.limits.bytes_max {
             let limit = self.limits.bytes_max;
             self.fail(place, format!("the response exceeds the limit of {limit} bytes"));
+            return Err(Stop::Abort);
+        }
+        if self.abandoned.is_some_and(|abandoned| abandoned.load(Ordering::Relaxed)) {
             return Err(Stop::Abort);
         }
         self.out.push(b'{');

@@ -1,5 +1,8 @@
 //! The HTTP form of requests and responses, without HTTP: bodies in, status and body out.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use serde_json::Value as Json;
 
 use crate::graphql::error::GraphqlError;
@@ -28,6 +31,8 @@ pub struct Request {
     pub extensions: serde_json::Map<String, Json>,
     /// How many files came with it; variables of a scalar of shape `Upload` hold their indices.
     pub uploads: usize,
+    /// Set by whoever no longer waits for the answer: it is broken off then.
+    pub abandoned: Arc<AtomicBool>,
 }
 
 /// Which JSON the client asked for. It decides the status of refusals.
@@ -103,6 +108,7 @@ impl Request {
             operation_name: None,
             extensions: serde_json::Map::new(),
             uploads: 0,
+            abandoned: Arc::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `/graphql`: transports, and the way from a request to the engine and back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::door::{Shared, origin};
 use super::mutation::Mutation;
@@ -42,11 +43,21 @@ pub(super) async fn execute(
     origin: Origin,
 ) -> Outcome {
     let shared = Arc::clone(shared);
+    let _gone = Gone(Arc::clone(&asked.abandoned));
     let run = move || ENGINE.respond(&asked, media, &(), |kind| root(&shared, &origin, kind));
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|error| {
         let error = GraphqlError::new(format!("Internal system error. Error <{error}>"));
         Outcome::refused(200, &[error], media)
     })
+}
+
+/// Tells the thread that answers when the client is gone: what waits for it is dropped then.
+struct Gone(Arc<AtomicBool>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn root(

@@ -41,6 +41,7 @@ fn limits(config: &Config) -> Limits {
         document_bytes_max: size(config.limits.graphql_document_bytes),
         depth_max: size(config.limits.graphql_depth),
         fields_max: size(config.limits.graphql_complexity),
+        response_bytes_max: size(config.limits.graphql_response_bytes),
         ..Limits::default()
     }
 }
