@@ -269,7 +269,7 @@ impl View {
         Ok(())
     }
 
-    /// The items that bear an entity itself, in any spelling; visible or not.
+    /// The objects that bear an entity itself, in any spelling; visible or not.
     ///
     /// # Errors
     /// When reading fails.
@@ -283,7 +283,7 @@ impl View {
                 items |= self.snapshot.set(SetKey::Tag(*service, Status::Current, tag))?;
             }
         }
-        Ok(items)
+        Ok(self.stand_ins()?.seen(items))
     }
 
     /// The items that bear an entity or one below it, so many levels down; `None` is all levels.
@@ -371,12 +371,12 @@ impl View {
         Ok(same)
     }
 
-    /// The entities of an item: the ideals of its current tags, sorted by id.
+    /// The entities of an object: the ideals of its current tags, sorted by id.
     ///
     /// # Errors
     /// When reading fails.
     pub fn item_entities(&self, scope: &EntityScope, item: ItemId) -> Result<Vec<TagId>> {
-        Ok(self.shown_entities(scope, &self.mappings(item)?))
+        Ok(self.shown_entities(scope, &self.mappings(self.stand_ins()?.of(item))?))
     }
 
     /// [`View::item_entities`] of mappings at hand.
@@ -430,7 +430,7 @@ impl View {
                 found.remove(item)
             };
         }
-        Ok(found)
+        Ok(self.stand_ins()?.seen(found))
     }
 
     /// What a tag is.

@@ -1,6 +1,6 @@
 //! Library folders: local file domains that mirror a folder of the disk (design: rule 6).
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,12 @@ pub struct ScanRules {
     pub excludes: Vec<String>,
     /// Expressions for paths of pictures and archives that are left out.
     pub image_excludes: Vec<String>,
+}
+
+/// Whether a path is a folder or below it, without leaving it on the way.
+#[must_use]
+pub fn is_inside(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder) && !path.components().any(|part| part == Component::ParentDir)
 }
 
 impl Default for ScanRules {

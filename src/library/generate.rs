@@ -164,7 +164,7 @@ impl Library {
     /// [`Error::Invalid`] when there is no such frame or no ffmpeg.
     pub fn generate_cover(self: &Arc<Self>, id: ItemId, at: Option<f64>) -> Result<()> {
         let view = self.view()?;
-        let item = view.item(id)?.ok_or_else(|| Error::missing("scene", id))?;
+        let item = view.object(id)?.ok_or_else(|| Error::missing("scene", id))?;
         let file = view.object_files(id, &Arc::new(item))?.into_iter().next();
         let file = file.ok_or_else(|| Error::invalid("the scene has no file"))?;
         drop(view);
@@ -188,7 +188,7 @@ impl Library {
         tally: &mut Tally,
     ) -> Result<()> {
         let view = self.view()?;
-        let Some(item) = view.item(id)?.map(Arc::new) else { return Ok(()) };
+        let Some(item) = view.object(id)?.map(Arc::new) else { return Ok(()) };
         let files = view.object_files(id, &item)?;
         drop(view);
         // A scene without a file has nothing to make anything of.

@@ -30,6 +30,7 @@ pub mod logs;
 pub mod made_up;
 mod maintenance;
 pub mod membership;
+mod moves;
 mod network;
 mod notes;
 pub mod objects;
@@ -64,7 +65,7 @@ pub use bones::{Amount, Bones};
 pub use content::{Content, ThumbnailContent};
 pub use download::DownloadSettings;
 pub use error::{Error, Result};
-pub use folders::{LibraryFolder, ScanRules};
+pub use folders::{LibraryFolder, ScanRules, is_inside};
 pub use generate::{GenerateRequest, Generated, PreviewOptions, cue};
 pub use hashes::{ContentHashes, ServiceTags};
 pub use import::{FileStatus, ImportOutcome, ImportRequest, Recognised, Source};
@@ -183,6 +184,7 @@ pub struct Library {
     indexing: Indexing,
     import_times: ImportTimes,
     colours: Tracked<crate::model::colour::Rgb>,
+    heads_of_members: Tracked<u32>,
     access: Cached<AccessKeys>,
     switches: Cached<Switches>,
     url_classes: Cached<UrlClasses>,
@@ -233,6 +235,7 @@ impl Library {
             indexing,
             import_times: ImportTimes::default(),
             colours: tracked::colours(),
+            heads_of_members: objects::heads_of_members(),
         });
         // Weak: the store belongs to the library and must not keep it alive.
         let told = Arc::downgrade(&library);
@@ -249,7 +252,8 @@ impl Library {
         let items = committed.changes.iter().filter(|change| change.kind == ChangeKind::Item);
         let items = items.map(|change| change.id);
         self.import_times.note(items.clone());
-        self.colours.note(items);
+        self.colours.note(items.clone());
+        self.heads_of_members.note(items);
         self.catalogue.note(committed);
         self.ranks.note(committed);
         self.indexing.committed(&self.store, committed);
@@ -289,7 +293,8 @@ impl Library {
         let snapshot = self.store.snapshot()?;
         let services = self.services.get(&snapshot, Services::load)?;
         let relations = self.relations.get(&snapshot, Relations::load)?;
-        Ok(View { snapshot, services, relations, library: Arc::clone(self) })
+        let stand_ins = std::sync::OnceLock::new();
+        Ok(View { snapshot, services, relations, library: Arc::clone(self), stand_ins })
     }
 
     /// Compares every derived row of the store with its source, as of now.
@@ -368,6 +373,8 @@ pub struct View {
     services: Arc<Services>,
     relations: Arc<Relations>,
     library: Arc<Library>,
+    /// Loaded by the first who asks.
+    stand_ins: std::sync::OnceLock<objects::StandIns>,
 }
 
 impl View {

@@ -9,6 +9,7 @@ mod history;
 mod made;
 mod markers;
 mod ranks;
+mod stand_ins;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub use made::{
 pub use markers::{MarkerEdit, create_marker, destroy_marker, edit_marker};
 pub(super) use ranks::RanksCache;
 pub use ranks::{NameRanks, NameSort};
+pub(super) use stand_ins::heads_of_members;
+pub use stand_ins::{ObjectColumn, StandIns};
 
 use super::View;
 use super::error::Result;
@@ -34,11 +37,11 @@ use crate::model::filetype::FileType;
 use crate::model::ids::{FolderId, ItemId, MarkerId, PlaceId};
 use crate::model::item::Item;
 use crate::model::place::{Folder, Place, PlaceKind};
-use crate::model::service::{ServiceKind, builtin};
+use crate::model::service::ServiceKind;
+use crate::model::service::builtin::COMBINED_LOCAL;
 pub use crate::store::{Column, Flag, LookupKind, Tx};
 use crate::store::{
-    ColumnValues, DOCUMENTS, DocumentKind, FOLDERS, LOOKUPS, LookupKey, PLACES, PLACES_BY_ITEM,
-    Read, SetKey,
+    DOCUMENTS, DocumentKind, FOLDERS, LOOKUPS, LookupKey, PLACES, PLACES_BY_ITEM, Read, SetKey,
 };
 
 /// The service that shows a Stash rating to Hydrus clients: its name, and its key.
@@ -57,13 +60,16 @@ pub struct ObjectFile {
 }
 
 impl View {
-    /// The objects that Stash sees: heads in the combined local domains, and scenes made by hand.
+    /// The objects that Stash sees: heads in the combined local domains, those that another item
+    /// stands in for, and scenes made by hand.
     ///
     /// # Errors
     /// When reading fails.
     pub fn visible(&self) -> Result<RoaringBitmap> {
-        let local = self.snapshot.set(SetKey::Domain(builtin::COMBINED_LOCAL))?;
-        Ok((local | self.made_scenes()?) - self.snapshot.set(SetKey::Flag(Flag::Member))?)
+        let local = self.snapshot.set(SetKey::Domain(COMBINED_LOCAL))?;
+        let heads =
+            (local | self.made_scenes()?) - self.snapshot.set(SetKey::Flag(Flag::Member))?;
+        Ok(heads | self.stand_ins()?.heads())
     }
 
     /// The visible videos, and the scenes made by hand.
@@ -84,7 +90,7 @@ impl View {
     /// When reading fails.
     pub fn with_members(&self, objects: &RoaringBitmap) -> Result<RoaringBitmap> {
         let mut all = objects.clone();
-        let local = self.snapshot.set(SetKey::Domain(builtin::COMBINED_LOCAL))?;
+        let local = self.snapshot.set(SetKey::Domain(COMBINED_LOCAL))?;
         let members = self.snapshot.set(SetKey::Flag(Flag::Member))? & local;
         if members.is_empty() {
             return Ok(all);
@@ -96,7 +102,7 @@ impl View {
             }
         }
         // What a scene made by hand shows are the facts of its first file, which is among them.
-        Ok(all - self.made_scenes()?)
+        Ok(all - self.made_scenes()? - self.stand_ins()?.heads())
     }
 
     /// The visible still and animated pictures.
@@ -104,7 +110,7 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn images(&self) -> Result<RoaringBitmap> {
-        self.of_types(|filetype| filetype.is_image() || filetype.is_animation())
+        self.of_types(FileType::is_picture)
     }
 
     fn of_types(&self, wanted: impl Fn(FileType) -> bool) -> Result<RoaringBitmap> {
@@ -112,7 +118,7 @@ impl View {
         for filetype in FileType::all().filter(|filetype| wanted(*filetype)) {
             found |= self.snapshot.set(SetKey::Filetype(filetype))?;
         }
-        Ok(found & self.visible()?)
+        Ok(self.stand_ins()?.seen(found) & self.visible()?)
     }
 
     /// The organized items: what a person archived.
@@ -120,23 +126,26 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn inbox(&self) -> Result<RoaringBitmap> {
-        Ok(self.snapshot.set(SetKey::Flag(Flag::Inbox))?)
+        Ok(self.stand_ins()?.seen(self.snapshot.set(SetKey::Flag(Flag::Inbox))?))
     }
 
-    /// Items with URLs, or with notes.
+    /// Objects with URLs, with notes, or with a state of their own.
     ///
     /// # Errors
     /// When reading fails.
     pub fn flagged(&self, flag: Flag) -> Result<RoaringBitmap> {
-        Ok(self.snapshot.set(SetKey::Flag(flag))?)
+        let found = self.snapshot.set(SetKey::Flag(flag))?;
+        let is_own = matches!(flag, Flag::HasObjectState | Flag::HasMarkers);
+        Ok(if is_own { found } else { self.stand_ins()?.seen(found) })
     }
 
-    /// The values of a fact of all items, as of now. Drop it soon: the writer waits for it.
+    /// The values of a fact of all objects, as of now. Drop it soon: the writer waits for it.
     ///
     /// # Errors
     /// When reading fails.
-    pub fn column(&self, column: Column) -> Result<ColumnValues<'_>> {
-        Ok(self.library().store.column(column)?)
+    pub fn column(&self, column: Column) -> Result<ObjectColumn<'_>> {
+        let stand_ins = self.stand_ins()?;
+        Ok(ObjectColumn::new(self.library().store.column(column)?, stand_ins, column))
     }
 
     /// The items that a hash finds.
@@ -160,9 +169,11 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn object_files(&self, id: ItemId, head: &Arc<Item>) -> Result<Vec<ObjectFile>> {
-        let mut files = self.item_files(id, head)?;
+        let is_own = self.stand_ins()?.of(id) == id;
+        let mut files = if is_own { self.item_files(id, head)? } else { Vec::new() };
         for member in head.object.iter().flat_map(|object| &object.members) {
-            if let Some(item) = self.item(*member)? {
+            // What was deleted of it is no file of it any more.
+            if let Some(item) = self.item(*member)?.filter(|item| item.is_in(COMBINED_LOCAL)) {
                 files.extend(self.item_files(*member, &Arc::new(item))?);
             }
         }
@@ -229,15 +240,19 @@ impl View {
         Ok(Some(found))
     }
 
-    /// The perceptual hashes of all videos that have one, with their items, in the order of hashes.
+    /// The perceptual hashes of all videos here that have one, with their items, in the order of
+    /// hashes.
     ///
     /// # Errors
     /// When reading fails.
     pub fn video_hashes(&self) -> Result<Vec<(u64, ItemId)>> {
         let mut found = Vec::new();
+        let local = self.snapshot.set(SetKey::Domain(COMBINED_LOCAL))?;
         let prefix = LookupKey::open_prefix(LookupKind::VideoHash, &[]);
         for (key, ()) in self.snapshot.with_prefix(&LOOKUPS, &prefix)? {
-            if let Ok(bytes) = <[u8; 8]>::try_from(key.text.as_slice()) {
+            if local.contains(key.item.0)
+                && let Ok(bytes) = <[u8; 8]>::try_from(key.text.as_slice())
+            {
                 found.push((u64::from_be_bytes(bytes), key.item));
             }
         }
@@ -249,7 +264,7 @@ impl View {
     /// # Errors
     /// When reading fails.
     pub fn with_video_hash(&self) -> Result<RoaringBitmap> {
-        Ok(self.snapshot.set(SetKey::Flag(Flag::HasVideoHash))?)
+        Ok(self.stand_ins()?.seen(self.snapshot.set(SetKey::Flag(Flag::HasVideoHash))?))
     }
 
     /// The scenes with markers.

@@ -135,7 +135,8 @@ fn set_counter(item: &mut Item, count: u64, now_ms: i64) {
     let known = object.counted_ms.len() as u64 + object.counter_untimed;
     let new = count.saturating_sub(known);
     if new <= TIMED_MAX {
-        object.counted_ms.extend((0..new).map(|_| now_ms));
+        // By the second, as Stash counts.
+        object.counted_ms.extend((0..new).map(|_| now_ms.div_euclid(1000) * 1000));
     } else {
         object.counter_untimed += new;
     }
@@ -224,19 +225,19 @@ mod tests {
     #[test]
     fn the_counter_follows_in_both_directions() {
         let mut item = Item::default();
-        item.object_mut().counted_ms = vec![10, 20];
+        item.object_mut().counted_ms = vec![10_000, 20_000];
         item.object_mut().counter_untimed = 1;
-        set_counter(&mut item, 4, 30);
+        set_counter(&mut item, 4, 30_999);
         assert_eq!(
             (item.object_mut().counted_ms.clone(), item.object_mut().counter_untimed),
-            (vec![10, 20, 30], 1)
+            (vec![10_000, 20_000, 30_000], 1)
         );
-        set_counter(&mut item, 2, 40);
+        set_counter(&mut item, 2, 40_000);
         assert_eq!(
             (item.object_mut().counted_ms.clone(), item.object_mut().counter_untimed),
-            (vec![10], 1)
+            (vec![10_000], 1)
         );
-        set_counter(&mut item, 0, 40);
+        set_counter(&mut item, 0, 40_000);
         assert_eq!((item.object_mut().counted_ms.len(), item.object_mut().counter_untimed), (0, 0));
     }
 }

@@ -23,7 +23,7 @@ use roaring::RoaringBitmap;
 use self::record::{Seen, Taken};
 use self::walk::{Found, FoundFolder};
 use super::error::{Error, Result};
-use super::folders::{Acceptance, LibraryFolder};
+use super::folders::{Acceptance, LibraryFolder, is_inside};
 use super::jobs::JobContext;
 use super::places::{self, bytes_of, path_of};
 use super::{Library, View};
@@ -103,6 +103,9 @@ impl Library {
             scan.compare(folder, scope, found)?;
         }
         scan.vanish()?;
+        if !context.is_cancelled() {
+            context.progress(scan.total, scan.total);
+        }
         let report = scan.report;
         tracing::info!(
             added = report.added,
@@ -125,7 +128,7 @@ fn scopes(folders: &[LibraryFolder], paths: &[PathBuf]) -> Result<Vec<(LibraryFo
     }
     let mut scopes: Vec<(LibraryFolder, PathBuf)> = Vec::new();
     for path in paths {
-        let folder = folders.iter().find(|folder| path.starts_with(&folder.path));
+        let folder = folders.iter().find(|folder| is_inside(path, &folder.path));
         let folder = folder
             .ok_or_else(|| Error::invalid(format!("{} is in no library folder", path.display())))?;
         if !scopes.iter().any(|(_, scope)| path.starts_with(scope)) {

@@ -258,6 +258,12 @@ impl FileType {
         VIDEO.contains(&self.0)
     }
 
+    /// Still and animated pictures.
+    #[must_use]
+    pub fn is_picture(self) -> bool {
+        self.is_image() || self.is_animation()
+    }
+
     /// Audio; all of it has sound by definition.
     #[must_use]
     pub fn is_audio(self) -> bool {

@@ -109,6 +109,18 @@ pub struct ObjectState {
     pub primary: Option<PlaceId>,
     /// Markers of a scene, in the order of their making.
     pub markers: Vec<Marker>,
+    /// The place of a scene in its groups, where a person gave one.
+    pub scene_indexes: Vec<(TagId, i64)>,
+    /// URLs in the order that a person gave them; what is not among the item's counts for nothing.
+    pub url_order: Vec<String>,
+}
+
+impl ObjectState {
+    /// The place of the scene in a group.
+    #[must_use]
+    pub fn index_in(&self, group: TagId) -> Option<i64> {
+        self.scene_indexes.iter().find(|(known, _)| *known == group).map(|(_, index)| *index)
+    }
 }
 
 /// A named moment, or span, of a scene.
@@ -196,6 +208,13 @@ impl Item {
                 true
             }
         }
+    }
+
+    /// The URLs: first those that a person put in order, then the others.
+    pub fn urls_in_order(&self) -> impl Iterator<Item = &String> {
+        let order = self.object.as_ref().map_or(&[][..], |object| &object.url_order);
+        let first = order.iter().filter(|url| self.urls.binary_search(url).is_ok());
+        first.chain(self.urls.iter().filter(|url| !order.contains(url)))
     }
 
     /// The object state, made on first use.

@@ -45,6 +45,24 @@ const SOURCES: &[&str] = &[
     "scrapeSingleImage",
 ];
 
+/// What this server never does, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("latestversion", "newer releases are not looked up"),
+    ("setup", "the library is set up already"),
+    ("migrate", "the library is of the current format already"),
+    ("migrateHashNaming", "generated files are named anew when they are generated"),
+    ("migrateSceneScreenshots", "there are no covers of the older kind"),
+    ("migrateBlobs", "pictures are kept in one place only"),
+    ("downloadFFMpeg", "ffmpeg is not downloaded: put it on the PATH"),
+    ("querySQL", "there is no SQL database behind this library"),
+    ("execSQL", "there is no SQL database behind this library"),
+];
+
+/// Why a field is never answered; `None` for the others.
+pub(super) fn refusal(name: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
+}
+
 /// Answers the queries of this file; the others have no resolver.
 pub(super) fn query<'r>(field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
     let arguments = field.arguments();
@@ -57,7 +75,7 @@ pub(super) fn query<'r>(field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
         },
         "dlnaStatus" => Ok(Resolved::object(NoDlna)),
         name if SOURCES.contains(&name) => Err(no_source(field)),
-        _ => Err(FieldError::Unresolved),
+        name => Err(refusal(name).map_or(FieldError::Unresolved, FieldError::from)),
     }
 }
 

@@ -94,8 +94,22 @@ impl Object for Section {
         field: Field<'a>,
         _: &'a Context<'a>,
     ) -> Result<Resolved<'a>, FieldError> {
-        let value = self.values.get(field.name()).ok_or(FieldError::Unresolved)?;
-        Ok(resolved(field.name(), value))
+        if let Some(value) = self.values.get(field.name()) {
+            return Ok(resolved(field.name(), value));
+        }
+        // What a client left out when it set the others.
+        let options = OPTIONS.iter().find(|(ty, _)| *ty == self.type_name);
+        if !options.is_some_and(|(_, fields)| fields.contains(&field.name())) {
+            return Err(FieldError::Unresolved);
+        }
+        Ok(match self.type_name {
+            "ScanMetadataOptions" => Resolved::Bool(false),
+            "IdentifyMetadataTaskOptions" if field.name() == "sources" => {
+                Resolved::List(Vec::new())
+            }
+            "StashBox" if field.name() == "max_requests_per_minute" => Resolved::Int(0),
+            _ => Resolved::Null,
+        })
     }
 }
 
@@ -112,6 +126,78 @@ const TYPES: &[(&str, &str)] = &[
     ("generate", "GenerateMetadataOptions"),
     ("autoTag", "AutoTagMetadataOptions"),
     ("identify", "IdentifyMetadataTaskOptions"),
+    ("previewOptions", "GeneratePreviewOptions"),
+    ("sources", "IdentifySource"),
+    ("source", "ScraperSource"),
+    ("options", "IdentifyMetadataOptions"),
+    ("fieldOptions", "IdentifyFieldOptions"),
+];
+
+/// What the options of tasks and the places of others consist of.
+const OPTIONS: &[(&str, &[&str])] = &[
+    (
+        "ScanMetadataOptions",
+        &[
+            "rescan",
+            "scanGenerateCovers",
+            "scanGeneratePreviews",
+            "scanGenerateImagePreviews",
+            "scanGenerateSprites",
+            "scanGeneratePhashes",
+            "scanGenerateThumbnails",
+            "scanGenerateClipPreviews",
+            "stripFileExtension",
+            "useFileMetadata",
+        ],
+    ),
+    (
+        "GenerateMetadataOptions",
+        &[
+            "covers",
+            "sprites",
+            "previews",
+            "imagePreviews",
+            "previewOptions",
+            "markers",
+            "markerImagePreviews",
+            "markerScreenshots",
+            "transcodes",
+            "phashes",
+            "interactiveHeatmapsSpeeds",
+            "imageThumbnails",
+            "clipPreviews",
+        ],
+    ),
+    (
+        "GeneratePreviewOptions",
+        &[
+            "previewSegments",
+            "previewSegmentDuration",
+            "previewExcludeStart",
+            "previewExcludeEnd",
+            "previewPreset",
+        ],
+    ),
+    ("AutoTagMetadataOptions", &["performers", "studios", "tags"]),
+    ("IdentifyMetadataTaskOptions", &["sources", "options"]),
+    ("IdentifySource", &["source", "options"]),
+    (
+        "IdentifyMetadataOptions",
+        &[
+            "fieldOptions",
+            "setCoverImage",
+            "setOrganized",
+            "includeMalePerformers",
+            "skipMultipleMatches",
+            "skipMultipleMatchTag",
+            "skipSingleNamePerformers",
+            "skipSingleNamePerformerTag",
+        ],
+    ),
+    ("IdentifyFieldOptions", &["field", "strategy", "createMissing"]),
+    ("ScraperSource", &["stash_box_index", "stash_box_endpoint", "scraper_id"]),
+    ("StashBox", &["endpoint", "api_key", "name", "max_requests_per_minute"]),
+    ("PackageSource", &["name", "url", "local_path"]),
 ];
 
 fn resolved<'a>(name: &str, value: &Json) -> Resolved<'a> {

@@ -10,12 +10,14 @@ mod items;
 mod markers;
 mod scenes;
 mod settings;
+mod sub_groups;
 mod tasks;
 
 use std::rc::Rc;
 
 pub(super) use tasks::generate_request;
 
+use super::absent;
 use super::filter::Kind;
 use super::job;
 use super::saved;
@@ -46,7 +48,9 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
         "saveFilter" | "destroySavedFilter" | "setDefaultFilter" => saved::mutate(scope, field),
         "groupCreate" => entities::create(scope, EntityKind::Group, arguments),
         "groupUpdate" => entities::update(scope, EntityKind::Group, arguments),
-        "groupDestroy" | "groupsDestroy" => entities::destroy(scope, EntityKind::Group, arguments),
+        "groupDestroy" | "groupsDestroy" | "movieDestroy" | "moviesDestroy" => {
+            entities::destroy(scope, EntityKind::Group, arguments)
+        }
         "tagCreate" => entities::create(scope, EntityKind::Tag, arguments),
         "performerCreate" => entities::create(scope, EntityKind::Performer, arguments),
         "studioCreate" => entities::create(scope, EntityKind::Studio, arguments),
@@ -66,8 +70,11 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
         "bulkStudioUpdate" => bulk::update(scope, EntityKind::Studio, arguments),
         "bulkGroupUpdate" => bulk::update(scope, EntityKind::Group, arguments),
         "performerMerge" => bulk::merge_performers(scope, arguments),
-        "addGroupSubGroups" | "removeGroupSubGroups" => bulk::sub_groups(scope, field),
-        "fileSetFingerprints" => files::set_fingerprints(scope, arguments),
+        "addGroupSubGroups" | "removeGroupSubGroups" | "reorderSubGroups" => {
+            sub_groups::mutate(scope, field)
+        }
+        "movieCreate" | "movieUpdate" | "bulkMovieUpdate" => entities::movie(scope, field),
+        "fileSetFingerprints" | "deleteFiles" | "moveFiles" => files::mutate(scope, field),
         "metadataAutoTag" => auto_tag::mutate(scope, arguments),
         // There is none of either: all of them are read.
         "reloadScrapers" | "reloadPlugins" => Ok(Resolved::Bool(true)),
@@ -79,6 +86,10 @@ pub(super) fn mutate<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved
         | "configureScraping" | "configureDefaults" | "configureUI" | "configureUISetting" => {
             settings::mutate(scope, field)
         }
-        _ => history::mutate(scope, field),
+        "optimiseDatabase" => Ok(tasks::optimise(scope)),
+        name => match absent::refusal(name) {
+            Some(reason) => Err(FieldError::from(reason)),
+            None => history::mutate(scope, field),
+        },
     }
 }

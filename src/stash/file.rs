@@ -1,11 +1,13 @@
-//! Files and folders: `VideoFile`, `ImageFile`, `Folder`, and captions beside videos.
+//! Files and folders: `VideoFile`, `ImageFile` and other files, `Folder`, and captions and scripts
+//! beside videos.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Object, Resolved};
 use crate::library::objects::ObjectFile;
+use crate::model::filetype::FileType;
 use crate::model::hash::to_hex;
 use crate::model::ids::FolderId;
 use crate::model::media::MediaInfo;
@@ -30,6 +32,9 @@ pub(super) struct VideoFile(BaseFile);
 /// A file of an image.
 pub(super) struct ImageFile(BaseFile);
 
+/// A file that is neither: an archive, or anything else that was uploaded.
+struct OtherFile(BaseFile);
+
 struct BaseFile {
     scope: Rc<Scope>,
     file: ObjectFile,
@@ -51,10 +56,13 @@ impl ImageFile {
 
 /// The file as what it is.
 pub(super) fn any_file<'r>(scope: &Rc<Scope>, file: ObjectFile) -> Resolved<'r> {
-    if file.item.filetype().is_some_and(|filetype| filetype.is_video()) {
+    let filetype = file.item.filetype();
+    if filetype.is_some_and(FileType::is_video) {
         Resolved::object(VideoFile::new(scope, file))
-    } else {
+    } else if filetype.is_some_and(FileType::is_picture) {
         Resolved::object(ImageFile::new(scope, file))
+    } else {
+        Resolved::object(OtherFile(BaseFile { scope: Rc::clone(scope), file }))
     }
 }
 
@@ -169,6 +177,20 @@ impl Object for ImageFile {
     }
 }
 
+impl Object for OtherFile {
+    fn type_name(&self) -> &'static str {
+        "BasicFile"
+    }
+
+    fn field<'a>(
+        &'a self,
+        field: Field<'a>,
+        _: &'a Context<'a>,
+    ) -> Result<Resolved<'a>, FieldError> {
+        self.0.field(field).unwrap_or(Err(FieldError::Unresolved))
+    }
+}
+
 struct Fingerprint((&'static str, String));
 
 impl Object for Fingerprint {
@@ -242,12 +264,19 @@ impl Folder {
                 updated_ms: folder.updated_ms,
             }),
             FolderRef::Managed(byte) => {
-                let path = scope.shared.library.settings().data.join("files");
+                let path = scope.shared.library.settings().data.join("client_files");
                 let path = text(&path.join(format!("f{byte:02x}")));
                 let (modified_ms, created_ms, updated_ms) = (0, 0, 0);
                 Some(Folder { scope, id, path, parent: None, modified_ms, created_ms, updated_ms })
             }
         })
+    }
+}
+
+impl Folder {
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        PathBuf::from(&self.path)
     }
 }
 
@@ -279,12 +308,17 @@ impl Object for Folder {
     }
 }
 
+/// The script for interactive devices beside a video, `name.funscript`, if there is one.
+pub(super) fn funscript(video: &Path) -> Option<PathBuf> {
+    Some(video.with_extension("funscript")).filter(|path| path.is_file())
+}
+
 /// A caption file beside a video: `name.srt` or `name.en.vtt`.
 pub(super) struct Caption {
     language: String,
     kind: &'static str,
     /// Where it is.
-    pub(super) path: std::path::PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Caption {

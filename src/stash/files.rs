@@ -9,6 +9,7 @@ use super::find::{Window, order_by_key, words};
 use super::scope::{Scope, parse_id};
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
 use crate::library::objects::ObjectFile;
+use crate::model::filetype::FileType;
 use crate::model::ids::{FolderId, ItemId, PlaceId};
 use crate::model::natural::Query;
 
@@ -74,7 +75,7 @@ fn all_files(
     let filter = filter.map(|filter| FileFilter::read(scope, filter)).transpose()?;
     let mut found = Vec::new();
     for id in (scope.scenes()? | scope.images()?).into_iter().map(ItemId) {
-        let Some(item) = scope.view.item(id)?.map(Arc::new) else { continue };
+        let Some(item) = scope.view.object(id)?.map(Arc::new) else { continue };
         for file in scope.view.object_files(id, &item)? {
             let passes = filter.as_ref().map_or(Ok(true), |f| f.matches(scope, id, &file))?;
             if passes && is_said(&text(&file.path)) {
@@ -101,17 +102,21 @@ impl Object for FoundFiles {
         field: Field<'a>,
         _: &'a Context<'a>,
     ) -> Result<Resolved<'a>, FieldError> {
-        let media = || self.found.iter().filter_map(|file| file.item.media.as_ref());
+        let of_kind = |is_it: fn(FileType) -> bool| {
+            let found =
+                self.found.iter().filter(move |file| file.item.filetype().is_some_and(is_it));
+            found.filter_map(|file| file.item.media.as_ref())
+        };
         Ok(match field.name() {
             "count" => Resolved::from(self.found.len()),
             "megapixels" => {
-                let pixels = media()
-                    .filter(|media| media.duration_ms.is_none())
+                let pixels = of_kind(FileType::is_picture)
                     .filter_map(|m| Some(f64::from(m.width?) * f64::from(m.height?)));
                 Resolved::Float(pixels.sum::<f64>() / 1e6)
             }
             "duration" => {
-                let ms: u64 = media().filter_map(|media| media.duration_ms).sum();
+                let videos = of_kind(FileType::is_video);
+                let ms: u64 = videos.filter_map(|media| media.duration_ms).sum();
                 Resolved::Float(ms as f64 / 1000.0)
             }
             "size" => Resolved::from(self.found.iter().map(|f| f.place.size_bytes).sum::<u64>()),

@@ -4,6 +4,7 @@
 //! first and what needs a record last; `entities` filters the catalogue.
 
 pub(super) mod criteria;
+mod custom;
 mod entities;
 mod fields;
 mod files;

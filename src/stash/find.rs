@@ -1,6 +1,7 @@
 //! Lists: totals over all matches, their order, and one page of them.
 
 mod files;
+mod keys;
 mod markers;
 
 use std::cmp::Ordering;
@@ -30,6 +31,8 @@ pub(super) struct Window {
     pub(super) sort: String,
     pub(super) is_named: bool,
     pub(super) descending: bool,
+    /// The groups that a list is of, for orders inside them.
+    pub(super) groups: Vec<TagId>,
     from: usize,
     until: usize,
 }
@@ -50,9 +53,22 @@ impl Window {
             sort: filter.str("sort").unwrap_or_default().to_owned(),
             is_named: filter.str("sort").is_some(),
             descending: filter.str("direction") == Some("DESC"),
+            groups: Vec::new(),
             from,
             until: from.saturating_add(per_page),
         }
+    }
+
+    /// The window on a list of which a filter names the groups.
+    pub(super) fn of_groups(
+        self,
+        filter: Option<&Map>,
+        names: &[&str],
+    ) -> Result<Window, FieldError> {
+        let criteria = names.iter().filter_map(|name| filter?.map(name));
+        let ids = criteria.flat_map(|criterion| criterion.strs("value").unwrap_or_default());
+        let groups = super::scope::parse_tags(&ids.collect::<Vec<_>>(), "ids")?;
+        Ok(Window { groups, ..self })
     }
 
     /// The page of a list in order.
@@ -151,7 +167,7 @@ pub(super) fn page_of_items(
         return Ok(page.into_iter().map(|(_, id)| ItemId(id)).collect());
     }
     // Read before the facts are locked below: a key may need them as well.
-    let rows = rows_of(scope, kind, sort, found)?;
+    let rows = rows_of(scope, kind, window, found)?;
     // Equals are told apart by title, or id where there is none, whichever the direction.
     let facts = scope.view.facts()?;
     let name = |id: u32| match facts.get(ItemId(id)).map(|facts| &*facts.title) {
@@ -197,10 +213,11 @@ fn by_id(found: &RoaringBitmap, window: &Window) -> Vec<ItemId> {
 fn rows_of(
     scope: &Rc<Scope>,
     kind: Kind,
-    sort: &str,
+    window: &Window,
     found: &RoaringBitmap,
 ) -> Result<Rows, FieldError> {
     let view = &scope.view;
+    let sort = window.sort.as_str();
     let column = |column: Column| {
         let values = view.column(column)?;
         Rows::numbers(found, |id| Ok(values.value(id).map(|value| value as f64)))
@@ -220,24 +237,26 @@ fn rows_of(
         "tag_count" => counts(scope, EntityKind::Tag, found),
         "performer_count" => counts(scope, EntityKind::Performer, found),
         "file_count" => Rows::numbers(found, |id| {
-            let Some(item) = view.item(id)? else { return Ok(None) };
+            let Some(item) = view.object(id)? else { return Ok(None) };
             Ok(Some(view.object_files(id, &Arc::new(item))?.len() as f64))
         }),
         "organized" if is_scene => {
             let inbox = view.inbox()?;
             Rows::numbers(found, |id| Ok(Some(f64::from(!inbox.contains(id.0)))))
         }
-        // No scene is interactive or in a group's order yet.
-        "interactive"
-        | "interactive_speed"
-        | "group_scene_number"
-        | "movie_scene_number"
-        | "perceptual_similarity"
-        | "performer_age"
-            if is_scene =>
-        {
-            Rows::numbers(found, |_| Ok(None))
+        "interactive" if is_scene => Rows::numbers(found, |id| {
+            let Some(item) = view.object(id)?.map(Arc::new) else { return Ok(None) };
+            let file = view.object_files(id, &item)?.into_iter().next();
+            let script = file.and_then(|file| super::file::funscript(&file.path));
+            Ok(Some(f64::from(u8::from(script.is_some()))))
+        }),
+        // The speed of a script is not measured.
+        "interactive_speed" if is_scene => Rows::numbers(found, |_| Ok(None)),
+        "group_scene_number" | "movie_scene_number" if is_scene => {
+            keys::group_indexes(scope, found, window)
         }
+        "perceptual_similarity" if is_scene => keys::similarities(scope, found, window),
+        "performer_age" if is_scene => keys::ages(scope, found, window),
         "title" | "path" => {
             let by = if sort == "title" { NameSort::Title } else { NameSort::Path };
             let ranks = view.name_ranks(by)?;
@@ -258,7 +277,7 @@ fn by_studio(scope: &Rc<Scope>, found: &RoaringBitmap) -> Result<Rows, FieldErro
         let mut studios = scope.view.item_entities(&scope.entities, ItemId(id))?;
         studios.retain(|tag| catalogue.has(EntityKind::Studio, *tag));
         let chosen = match stateful.contains(id) && studios.len() > 1 {
-            true => scope.view.item(ItemId(id))?.and_then(|item| item.object?.studio),
+            true => scope.view.object(ItemId(id))?.and_then(|item| item.object?.studio),
             false => None,
         };
         let studio = chosen.filter(|chosen| studios.contains(chosen)).or(studios.first().copied());
@@ -350,24 +369,41 @@ pub(super) fn page_of_entities(
         };
     }
     let turned = |order: Ordering| if window.descending { order.reverse() } else { order };
-    let mut rows: Vec<(f64, EntityCard)> = Vec::new();
+    let mut rows: Vec<((f64, Vec<u8>), EntityCard)> = Vec::new();
     let seed = seed(sort)?;
+    let marked = match sort {
+        "scene_markers_count" => keys::markers_by_tag(scope)?,
+        _ => HashMap::new(),
+    };
     for card in found.cards(scope)? {
-        let key = match seed {
+        let text = keys::text_of(&card, sort);
+        let number = match seed {
             Some(seed) => Some(random_place(card.id.0, seed) as f64),
-            None => entity_key(scope, &card, sort)?,
+            None if text.is_some() => None,
+            None if sort == "scene_markers_count" && card.kind == EntityKind::Tag => {
+                Some(f64::from(marked.get(&card.id).copied().unwrap_or(0)))
+            }
+            None => entity_key(scope, &card, window)?,
         };
-        rows.push((key.unwrap_or(f64::NEG_INFINITY), card));
+        let text = text.map_or(Vec::new(), |text| natural_key(&text));
+        rows.push(((number.unwrap_or(f64::NEG_INFINITY), text), card));
     }
+    let by_key =
+        |a: &(f64, Vec<u8>), b: &(f64, Vec<u8>)| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1));
     let tie = |a: &EntityCard, b: &EntityCard| {
         natural_order(a.sort_name(), b.sort_name()).then(a.id.cmp(&b.id))
     };
     let page =
-        window.ordered_page(rows, |a, b| turned(a.0.total_cmp(&b.0)).then_with(|| tie(&a.1, &b.1)));
+        window.ordered_page(rows, |a, b| turned(by_key(&a.0, &b.0)).then_with(|| tie(&a.1, &b.1)));
     Ok(page.into_iter().map(|(_, card)| card).collect())
 }
 
-fn entity_key(scope: &Rc<Scope>, card: &EntityCard, sort: &str) -> Result<Option<f64>, FieldError> {
+fn entity_key(
+    scope: &Rc<Scope>,
+    card: &EntityCard,
+    window: &Window,
+) -> Result<Option<f64>, FieldError> {
+    let sort = window.sort.as_str();
     let bearers = || scope.bearers(card.id, None);
     let tagged = |kind: EntityKind| -> Result<f64, FieldError> {
         let catalogue = scope.view.catalogue(&scope.entities)?;
@@ -385,7 +421,7 @@ fn entity_key(scope: &Rc<Scope>, card: &EntityCard, sort: &str) -> Result<Option
         "rating" => card.entity.rating100.map(f64::from),
         "scenes_count" => Some(bearers()?.intersection_len(scope.scenes()?) as f64),
         "images_count" => Some(bearers()?.intersection_len(scope.images()?) as f64),
-        "galleries_count" | "scene_markers_count" => Some(0.0),
+        "galleries_count" => Some(0.0),
         "scenes_duration" => {
             let scenes = bearers()? & scope.scenes()?;
             Some(super::status::sum(&scope.view, Column::DurationMs, &scenes)?)
@@ -397,6 +433,15 @@ fn entity_key(scope: &Rc<Scope>, card: &EntityCard, sort: &str) -> Result<Option
         "child_count" => Some(scope.view.entity_children(&scope.entities, card.id)?.len() as f64),
         "o_counter" => Some(super::performer::counted(scope, &bearers()?)? as f64),
         "birthdate" => digits("birthdate"),
+        "date" if card.kind == EntityKind::Group => digits("date"),
+        "duration" if card.kind == EntityKind::Group => {
+            card.detail("duration").and_then(|value| value.as_f64())
+        }
+        "sub_group_order" if card.kind == EntityKind::Group => {
+            let containing = window.groups.first().map(|id| scope.card(*id)).transpose()?.flatten();
+            let place = containing.and_then(|all| super::group::place_in(&all, card.id));
+            place.map(|place| place as f64)
+        }
         "height" => card.detail("height_cm").and_then(|value| value.as_f64()),
         "weight" | "penis_length" => card.detail(sort).and_then(|value| value.as_f64()),
         "play_count" | "last_played_at" | "last_o_at" => {

@@ -12,6 +12,9 @@ use crate::library::entities::EntityCard;
 use crate::model::entity::EntityKind;
 use crate::model::ids::{ItemId, TagId};
 
+/// The detail of a group that lists the groups it contains in their order.
+pub(super) const SUB_GROUP_ORDER: &str = "sub_group_order";
+
 /// A group, under one of its two names.
 pub(super) struct Group {
     entity: Entity,
@@ -50,7 +53,11 @@ impl Group {
     fn related(&self, above: bool) -> Result<Resolved<'_>, FieldError> {
         let scope = &self.entity.scope;
         let own = self.entity.card.id;
-        let related = self.entity.relatives(above)?.into_iter().map(|card| {
+        let mut cards = self.entity.relatives(above)?;
+        if !above {
+            cards.sort_by_key(|card| place_in(&self.entity.card, card.id).unwrap_or(usize::MAX));
+        }
+        let related = cards.into_iter().map(|card| {
             let description = if above {
                 link_description(&self.entity.card, card.id)
             } else {
@@ -76,6 +83,12 @@ impl Group {
         };
         self.entity.scope.url(format!("/group/{}/{side}image?t={stamp}{default}", card.id))
     }
+}
+
+/// The place of a group among those that another contains, where a person put them in order.
+pub(super) fn place_in(containing: &EntityCard, id: TagId) -> Option<usize> {
+    let order = containing.detail(SUB_GROUP_ORDER)?;
+    order.as_array()?.iter().position(|known| known.as_u64() == Some(u64::from(id.0)))
 }
 
 /// What is said of the link from a group to the one that contains it.
@@ -152,21 +165,22 @@ impl Object for GroupDescription {
     }
 }
 
-/// A group that a scene belongs to. Its place in the group is kept nowhere.
+/// A group that a scene belongs to, with its place in the group if it was given one.
 pub(super) struct SceneGroup {
     group: Group,
     type_name: &'static str,
+    index: Option<i64>,
 }
 
 impl SceneGroup {
     /// The link to a group.
-    pub(super) fn new(scope: &Rc<Scope>, card: Rc<EntityCard>) -> SceneGroup {
-        SceneGroup { group: Group::new(scope, card), type_name: "SceneGroup" }
+    pub(super) fn new(scope: &Rc<Scope>, card: Rc<EntityCard>, index: Option<i64>) -> SceneGroup {
+        SceneGroup { group: Group::new(scope, card), type_name: "SceneGroup", index }
     }
 
     /// The same for clients that say movie.
-    pub(super) fn movie(scope: &Rc<Scope>, card: Rc<EntityCard>) -> SceneGroup {
-        SceneGroup { group: Group::movie(scope, card), type_name: "SceneMovie" }
+    pub(super) fn movie(scope: &Rc<Scope>, card: Rc<EntityCard>, index: Option<i64>) -> SceneGroup {
+        SceneGroup { group: Group::movie(scope, card), type_name: "SceneMovie", index }
     }
 }
 
@@ -182,7 +196,7 @@ impl Object for SceneGroup {
     ) -> Result<Resolved<'a>, FieldError> {
         Ok(match field.name() {
             "group" | "movie" => Resolved::Ref(&self.group),
-            "scene_index" => Resolved::Null,
+            "scene_index" => Resolved::from(self.index),
             _ => return Err(FieldError::Unresolved),
         })
     }

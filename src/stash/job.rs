@@ -8,7 +8,7 @@ use super::edit::generate_request;
 use super::scope::Scope;
 use crate::graphql::{Context, Field, FieldError, Map, Object, Resolved};
 use crate::library::jobs::{Job, JobStatus, JobUpdate};
-use crate::library::{GenerateRequest, ScanRequest};
+use crate::library::{GenerateRequest, ScanRequest, is_inside};
 use crate::model::time::{now_ms, parse_timestamp};
 
 /// `findJob` and `jobQueue`.
@@ -117,7 +117,7 @@ fn after_scan(scope: &Rc<Scope>, input: &Map) -> Option<GenerateRequest> {
 fn check_paths(scope: &Scope, paths: &[PathBuf]) -> Result<(), FieldError> {
     let folders = scope.view.library_folders()?;
     for path in paths {
-        if !folders.iter().any(|folder| path.starts_with(&folder.path)) {
+        if !folders.iter().any(|folder| is_inside(path, &folder.path)) {
             let path = path.display();
             return Err(FieldError::new(format!("stash path {path} is not in a library folder")));
         }

@@ -36,7 +36,7 @@ pub(super) fn of_scene(scope: &Rc<Scope>, scene: ItemId, item: &Item) -> Vec<Mar
 pub(super) fn all(scope: &Rc<Scope>) -> Result<Vec<MarkerObject>, FieldError> {
     let mut markers = Vec::new();
     for id in scope.view.marked_scenes()? {
-        let item = scope.view.item(ItemId(id))?.unwrap_or_default();
+        let item = scope.view.object(ItemId(id))?.unwrap_or_default();
         markers.extend(of_scene(scope, ItemId(id), &item));
     }
     Ok(markers)
@@ -49,7 +49,7 @@ pub(super) fn find(scope: &Rc<Scope>, id: MarkerId) -> Result<Option<MarkerObjec
     else {
         return Ok(None);
     };
-    let item = scope.view.item(scene)?.unwrap_or_default();
+    let item = scope.view.object(scene)?.unwrap_or_default();
     Ok(of_scene(scope, scene, &item).into_iter().find(|object| object.marker.id == id))
 }
 
@@ -163,7 +163,7 @@ pub(super) fn query<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<
 fn by_tag<'r>(scope: &Rc<Scope>, arguments: &Map) -> Result<Resolved<'r>, FieldError> {
     let id = ItemId(parse_id(arguments.str("scene_id").unwrap_or_default(), "scene id")?);
     let mut groups: Vec<MarkerTag> = Vec::new();
-    let item = scope.view.item(id)?.unwrap_or_default();
+    let item = scope.view.object(id)?.unwrap_or_default();
     for marker in of_scene(scope, id, &item) {
         let tag = marker.primary_tag();
         match groups.iter_mut().find(|group| group.tag == tag) {

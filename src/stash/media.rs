@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::door::Shared;
-use super::file::Caption;
+use super::file::{Caption, funscript};
 use crate::http::{
     FileAnswer, FileSource, Lookup, Method, Params, Request, Response, Route, Router, Status,
 };
@@ -61,6 +61,8 @@ pub(super) fn routes() -> Routes {
         get("/scene/{id}/screenshot", screenshot),
         get("/scene/{id}/caption", caption),
         get("/scene/{id}/vtt/chapter", chapters),
+        get("/scene/{id}/funscript", script),
+        get("/scene/{id}/interactive_csv", script_table),
         get("/scene/{id}/preview", |call| call.generated(Generated::preview)),
         get("/scene/{id}/webp", |call| call.generated(Generated::image_preview)),
         get("/scene/{id}/vtt/thumbs", |call| call.generated(Generated::thumbs)),
@@ -71,6 +73,9 @@ pub(super) fn routes() -> Routes {
         get("/downloads/{key}/{name}", download),
         get("/group/{id}/frontimage", group_front),
         get("/group/{id}/backimage", group_back),
+        get("/css", |call| Ok(call.picture(Vec::new(), "text/css"))),
+        get("/javascript", |call| Ok(call.picture(Vec::new(), "text/javascript"))),
+        get("/customlocales", |call| Ok(call.picture(b"{}".to_vec(), "application/json"))),
         get("/image/{id}/image", image),
         get("/image/{id}/thumbnail", thumbnail),
         get("/performer/{id}/image", performer_picture),
@@ -144,13 +149,16 @@ impl Call<'_> {
             return if images.contains(id) { Ok(ItemId(id)) } else { Err(Refused::Missing) };
         }
         let hash = from_hex(text).ok_or(Refused::Missing)?;
-        for item in self.view.items_by_hash(library::objects::LookupKind::Md5, &hash)? {
-            let head = self.view.head_of(item)?;
-            if let Some(head) = head.filter(|head| images.contains(head.0)) {
-                return Ok(head);
-            }
-        }
-        Err(Refused::Missing)
+        let found = self.view.objects_by_hash(library::objects::LookupKind::Md5, &hash)?;
+        found.into_iter().find(|head| images.contains(head.0)).ok_or(Refused::Missing)
+    }
+
+    /// The item of the primary file of the image of the path.
+    fn image_file(&self) -> Result<ItemId, Refused> {
+        let id = self.image()?;
+        let item = Arc::new(self.view.object(id)?.ok_or(Refused::Missing)?);
+        let file = self.view.object_files(id, &item)?.into_iter().next();
+        Ok(file.map_or(id, |file| file.item_id))
     }
 
     /// The bytes of an item's first place.
@@ -179,7 +187,7 @@ impl Call<'_> {
 
     /// Where what is generated for a scene is.
     fn generated_of(&self, id: ItemId) -> Result<Generated, Refused> {
-        let item = Arc::new(self.view.item(id)?.ok_or(Refused::Missing)?);
+        let item = Arc::new(self.view.object(id)?.ok_or(Refused::Missing)?);
         let file = self.view.object_files(id, &item)?.into_iter().next();
         let media = file.as_ref().and_then(|file| file.item.media.as_ref());
         let settings = self.shared.settings.read();
@@ -210,11 +218,12 @@ impl Call<'_> {
 
 fn stream(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
-    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let item = call.view.object(id)?.ok_or(Refused::Missing)?;
     let file = call.view.object_files(id, &Arc::new(item))?.into_iter().next();
     let file = file.ok_or(Refused::Missing)?;
     let name = file.path.file_name();
-    let name = name.map(|name| name.to_string_lossy().replace(['"', '\\', '\r', '\n'], "_"));
+    let unsafe_sign = |sign: char| matches!(sign, '"' | '\\') || sign.is_control();
+    let name = name.map(|name| name.to_string_lossy().replace(unsafe_sign, "_"));
     let transcode = call.generated_of(id).ok().map(|at| at.transcode()).filter(|at| at.exists());
     let answer = match transcode {
         Some(transcode) => file_answer(&transcode)?,
@@ -229,14 +238,25 @@ fn stream(call: &Call<'_>) -> Result<Answer, Refused> {
     };
     response.headers.set("Accept-Ranges", "bytes");
     if let Some(name) = name {
-        response.headers.set("Content-Disposition", format!("inline; filename=\"{name}\""));
+        response.headers.set("Content-Disposition", disposition(&name));
     }
     Ok(Answer::Plain(response))
 }
 
+/// How a browser is told the name of a file. Names beyond ASCII are said twice, for headers are
+/// ASCII.
+fn disposition(name: &str) -> String {
+    if name.is_ascii() {
+        return format!("inline; filename=\"{name}\"");
+    }
+    let plain: String = name.chars().map(|sign| if sign.is_ascii() { sign } else { '_' }).collect();
+    let whole = crate::http::form::encode_percent(name);
+    format!("inline; filename=\"{plain}\"; filename*=UTF-8''{whole}")
+}
+
 fn screenshot(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
-    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let item = call.view.object(id)?.ok_or(Refused::Missing)?;
     let cover = item.object.as_ref().and_then(|object| object.cover);
     if let Some(hash) = cover
         && let Some(bytes) = call.view.picture(hash)?
@@ -250,11 +270,11 @@ fn screenshot(call: &Call<'_>) -> Result<Answer, Refused> {
 }
 
 fn image(call: &Call<'_>) -> Result<Answer, Refused> {
-    call.original(call.image()?)
+    call.original(call.image_file()?)
 }
 
 fn thumbnail(call: &Call<'_>) -> Result<Answer, Refused> {
-    let thumbnail = call.view.thumbnail(call.image()?)?;
+    let thumbnail = call.view.thumbnail(call.image_file()?)?;
     Ok(call.picture(thumbnail.bytes, thumbnail.mime))
 }
 
@@ -279,7 +299,7 @@ fn marker(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
     let marker: i64 =
         call.params.get("marker").unwrap_or_default().parse().map_err(|_| Refused::Malformed)?;
-    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let item = call.view.object(id)?.ok_or(Refused::Missing)?;
     let markers = item.object.map(|object| object.markers).unwrap_or_default();
     let marker = markers.into_iter().find(|known| i64::from(known.id.0) == marker);
     let marker = marker.ok_or(Refused::Missing)?;
@@ -346,6 +366,46 @@ fn group_back(call: &Call<'_>) -> Result<Answer, Refused> {
     Ok(call.picture(bytes, mime))
 }
 
+/// The script for interactive devices beside the primary file of the scene of the path.
+fn script_path(call: &Call<'_>) -> Result<PathBuf, Refused> {
+    let id = call.scene()?;
+    let item = Arc::new(call.view.object(id)?.ok_or(Refused::Missing)?);
+    let file = call.view.object_files(id, &item)?.into_iter().next();
+    file.and_then(|file| funscript(&file.path)).ok_or(Refused::Missing)
+}
+
+fn script(call: &Call<'_>) -> Result<Answer, Refused> {
+    let bytes = std::fs::read(script_path(call)?).map_err(|_| Refused::Missing)?;
+    Ok(call.picture(bytes, "text/plain; charset=utf-8"))
+}
+
+/// The actions of a script as rows of moment and position.
+fn script_table(call: &Call<'_>) -> Result<Answer, Refused> {
+    let bytes = std::fs::read(script_path(call)?).map_err(|_| Refused::Missing)?;
+    let table = rows_of_script(&bytes).ok_or(Refused::Missing)?;
+    Ok(call.picture(table.into_bytes(), "text/csv; charset=utf-8"))
+}
+
+fn rows_of_script(bytes: &[u8]) -> Option<String> {
+    let script: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let inverted = script.get("inverted").and_then(|value| value.as_bool()).unwrap_or(false);
+    let range = script.get("range").and_then(|value| value.as_i64()).filter(|range| *range > 0);
+    let mut rows = String::new();
+    for action in script.get("actions")?.as_array()? {
+        // Some editors write fractions.
+        let number = |name: &str| action.get(name)?.as_f64().map(|value| value as i64);
+        let (at, mut position) = (number("at")?, number("pos")?);
+        if inverted {
+            position = 100_i64.saturating_sub(position);
+        }
+        if let Some(range) = range {
+            position = position.saturating_mul(100) / range;
+        }
+        rows.push_str(&format!("{at},{position}\r\n"));
+    }
+    Some(rows)
+}
+
 /// What a scene could have but has not: heat maps, live transcodes.
 fn known_scene(call: &Call<'_>) -> Result<Answer, Refused> {
     call.scene()?;
@@ -355,7 +415,7 @@ fn known_scene(call: &Call<'_>) -> Result<Answer, Refused> {
 /// The markers as chapters: each lasts to its end, to the next one, or to the end of the scene.
 fn chapters(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
-    let item = call.view.item(id)?.ok_or(Refused::Missing)?;
+    let item = call.view.object(id)?.ok_or(Refused::Missing)?;
     let scope = call.view.entity_scope(&call.shared.rules);
     let mut markers = item.object.as_ref().map(|object| object.markers.clone()).unwrap_or_default();
     markers.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
@@ -377,7 +437,7 @@ fn chapters(call: &Call<'_>) -> Result<Answer, Refused> {
 
 fn caption(call: &Call<'_>) -> Result<Answer, Refused> {
     let id = call.scene()?;
-    let item = Arc::new(call.view.item(id)?.ok_or(Refused::Missing)?);
+    let item = Arc::new(call.view.object(id)?.ok_or(Refused::Missing)?);
     let pairs = call.request.pairs();
     let field = |name| pairs.first(name).unwrap_or_default();
     let files = call.view.object_files(id, &item)?;
@@ -456,6 +516,29 @@ mod tests {
         let srt = "\u{feff}1\r\n00:00:01,500 --> 00:00:02,000\r\nNight, train\r\n";
         let vtt = "WEBVTT\n\n1\n00:00:01.500 --> 00:00:02.000\nNight, train\n";
         assert_eq!(from_srt(srt), vtt);
+    }
+
+    #[test]
+    fn scripts_become_rows_turned_and_stretched_as_they_say() {
+        let check = |script: &str, rows: Option<&str>| {
+            assert_eq!(rows_of_script(script.as_bytes()).as_deref(), rows, "{script}");
+        };
+        check(
+            r#"{"actions": [{"at": 100, "pos": 10}, {"at": 9.5, "pos": 90}]}"#,
+            Some("100,10\r\n9,90\r\n"),
+        );
+        check(r#"{"inverted": true, "actions": [{"at": 1, "pos": 10}]}"#, Some("1,90\r\n"));
+        check(r#"{"range": 50, "actions": [{"at": 1, "pos": 10}]}"#, Some("1,20\r\n"));
+        check(r#"{"actions": []}"#, Some(""));
+        check(r#"{"actions": [{"at": 1}]}"#, None);
+        check("[", None);
+    }
+
+    #[test]
+    fn names_beyond_ascii_are_said_twice() {
+        assert_eq!(disposition("a b.mp4"), "inline; filename=\"a b.mp4\"");
+        let said = disposition("Köln.mp4");
+        assert_eq!(said, "inline; filename=\"K_ln.mp4\"; filename*=UTF-8''K%C3%B6ln.mp4");
     }
 
     #[test]

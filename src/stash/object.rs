@@ -27,7 +27,7 @@ pub(super) struct Head {
 impl Head {
     /// The object of a visible head; `None` when it has no record.
     pub(super) fn load(scope: &Rc<Scope>, id: ItemId) -> Result<Option<Head>, FieldError> {
-        Ok(scope.view.item(id)?.map(|item| Head {
+        Ok(scope.view.object(id)?.map(|item| Head {
             scope: Rc::clone(scope),
             id,
             item: Arc::new(item),
@@ -101,8 +101,8 @@ impl Head {
                 let stars = |rating: u8| (f64::from(rating) / 20.0).round().clamp(1.0, 5.0) as i64;
                 Resolved::from(self.scope.view.rating100(item).map(stars))
             }
-            "url" => Resolved::from(item.urls.first()),
-            "urls" => Resolved::list(item.urls.iter()),
+            "url" => Resolved::from(item.urls_in_order().next()),
+            "urls" => Resolved::list(item.urls_in_order()),
             "date" => Resolved::from(self.state().and_then(|state| state.date.as_deref())),
             "organized" => Resolved::Bool(!item.inbox),
             "o_counter" => Resolved::from(self.scope.view.counter(item)),

@@ -55,14 +55,10 @@ impl Query {
         text: &str,
     ) -> Result<Option<Resolved<'_>>, FieldError> {
         let Some(bytes) = from_hex(text) else { return Ok(None) };
-        for item in self.scope.view.items_by_hash(hash, &bytes)? {
-            let head = self.scope.view.head_of(item)?;
-            if let Some(head) = head.filter(|head| self.all(kind).is_ok_and(|a| a.contains(head.0)))
-            {
-                return object(&self.scope, kind, head).map(Some);
-            }
-        }
-        Ok(None)
+        let all = self.all(kind)?;
+        let found = self.scope.view.objects_by_hash(hash, &bytes)?;
+        let found = found.into_iter().find(|head| all.contains(head.0));
+        found.map(|head| object(&self.scope, kind, head)).transpose()
     }
 
     fn find_by_hash(&self, arguments: &Map) -> Result<Resolved<'_>, FieldError> {
@@ -99,18 +95,20 @@ impl Query {
             return Ok(Resolved::object(FoundItems { scope, kind, found, page }));
         }
         let wanted = arguments.map("filter");
-        let found = filter::items(&scope, kind, arguments.map(filter), words(wanted), all.clone())?;
-        self.listed(kind, found, wanted)
+        let filter = arguments.map(filter);
+        let found = filter::items(&scope, kind, filter, words(wanted), all.clone())?;
+        let window = Window::read(wanted).of_groups(filter, &["groups", "movies"])?;
+        self.listed(kind, found, &window)
     }
 
     fn listed(
         &self,
         kind: Kind,
         found: RoaringBitmap,
-        wanted: Option<&Map>,
+        window: &Window,
     ) -> Result<Resolved<'_>, FieldError> {
         let scope = Rc::clone(&self.scope);
-        let page = find::page_of_items(&scope, kind, &found, &Window::read(wanted))?;
+        let page = find::page_of_items(&scope, kind, &found, window)?;
         Ok(Resolved::object(FoundItems { scope, kind, found, page }))
     }
 
@@ -124,7 +122,7 @@ impl Query {
         let mut filter = Map::new();
         filter.insert("path", crate::graphql::Value::Object(criterion));
         let found = filter::items(&self.scope, Kind::Scene, Some(&filter), None, all)?;
-        self.listed(Kind::Scene, found, wanted)
+        self.listed(Kind::Scene, found, &Window::read(wanted))
     }
 
     fn all_objects(&self, kind: Kind) -> Result<Resolved<'_>, FieldError> {
@@ -174,9 +172,11 @@ impl Query {
             return Ok(Resolved::object(FoundEntities { scope, kind, count, page, movies }));
         }
         let wanted = arguments.map("filter");
-        let found = filter::entities(&scope, kind, arguments.map(filter), words(wanted))?;
+        let filter = arguments.map(filter);
+        let found = filter::entities(&scope, kind, filter, words(wanted))?;
         let count = found.len();
-        let page = find::page_of_entities(&scope, found, &Window::read(wanted))?;
+        let window = Window::read(wanted).of_groups(filter, &["containing_groups"])?;
+        let page = find::page_of_entities(&scope, found, &window)?;
         let movies = field.name() == "findMovies";
         Ok(Resolved::object(FoundEntities { scope, kind, count, page, movies }))
     }

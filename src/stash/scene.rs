@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::file::{Caption, VideoFile, finite};
+use super::file::{Caption, VideoFile, finite, funscript};
 use super::group::SceneGroup;
 use super::marker;
 use super::object::Head;
@@ -119,7 +119,11 @@ impl Object for Scene {
             return answer;
         }
         Ok(match field.name() {
-            "interactive" => Resolved::Bool(false),
+            "interactive" => {
+                let script = head.primary()?.and_then(|file| funscript(&file.path));
+                Resolved::Bool(script.is_some())
+            }
+            // The speed is told by heat maps, which are not made.
             "interactive_speed" => Resolved::Null,
             "captions" => match head.primary()? {
                 Some(file) => Resolved::objects(Caption::beside(&file.path)),
@@ -139,13 +143,14 @@ impl Object for Scene {
             "scene_markers" => {
                 Resolved::objects(marker::of_scene(&head.scope, head.id, &head.item))
             }
-            "groups" => {
+            "groups" | "movies" => {
+                let make =
+                    if field.name() == "groups" { SceneGroup::new } else { SceneGroup::movie };
                 let groups = head.cards(EntityKind::Group)?.into_iter();
-                Resolved::objects(groups.map(|card| SceneGroup::new(&head.scope, card)))
-            }
-            "movies" => {
-                let groups = head.cards(EntityKind::Group)?.into_iter();
-                Resolved::objects(groups.map(|card| SceneGroup::movie(&head.scope, card)))
+                Resolved::objects(groups.map(|card| {
+                    let index = head.state().and_then(|state| state.index_in(card.id));
+                    make(&head.scope, card, index)
+                }))
             }
             // No gallery can be linked to it.
             "galleries" => Resolved::List(Vec::new()),

@@ -1,5 +1,8 @@
 //! The door over a real library: what is written on one side is read on the other.
 
+mod changed;
+mod random;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -312,7 +315,7 @@ fn counters_are_ratings_and_settings_stay() {
 fn what_has_no_resolver_is_listed() {
     const SOURCES: &[(&str, &[&str])] = &[
         ("Query", &["query", "marker", "absent"]),
-        ("Mutation", &["edit", "edit/history"]),
+        ("Mutation", &["edit", "edit/history", "absent"]),
         ("Scene", &["object", "scene"]),
         ("ScenePathsType", &["scene"]),
         ("SceneFileType", &["scene"]),
@@ -322,6 +325,7 @@ fn what_has_no_resolver_is_listed() {
         ("ImagePathsType", &["image"]),
         ("ImageFileType", &["image"]),
         ("VideoFile", &["file"]),
+        ("BasicFile", &["file"]),
         ("ImageFile", &["file"]),
         ("Fingerprint", &["file"]),
         ("Folder", &["file"]),
@@ -373,6 +377,17 @@ fn what_has_no_resolver_is_listed() {
         ("ConfigImageLightboxResult", &["configuration"]),
         ("ConfigDisableDropdownCreate", &["configuration"]),
         ("StashConfig", &["configuration"]),
+        ("ScanMetadataOptions", &["configuration"]),
+        ("GenerateMetadataOptions", &["configuration"]),
+        ("GeneratePreviewOptions", &["configuration"]),
+        ("AutoTagMetadataOptions", &["configuration"]),
+        ("IdentifyMetadataTaskOptions", &["configuration"]),
+        ("IdentifySource", &["configuration"]),
+        ("IdentifyMetadataOptions", &["configuration"]),
+        ("IdentifyFieldOptions", &["configuration"]),
+        ("ScraperSource", &["configuration"]),
+        ("StashBox", &["configuration"]),
+        ("PackageSource", &["configuration"]),
     ];
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let read = |name: &str| {

@@ -42,7 +42,7 @@ fn wall<'r>(scope: &Rc<Scope>, q: &str) -> Result<Resolved<'r>, FieldError> {
         if scenes.len() == WALL_MAX {
             break;
         }
-        let item = scope.view.item(ItemId(id))?.unwrap_or_default();
+        let item = scope.view.object(ItemId(id))?.unwrap_or_default();
         if item.note("details").is_some_and(|details| wanted.matches(details)) {
             scenes.extend(Scene::load(scope, ItemId(id))?);
         }
@@ -85,7 +85,7 @@ fn duplicates<'r>(
         let mut first = None;
         let mut scenes = Vec::new();
         for id in group {
-            let item = Arc::new(scope.view.item(id)?.unwrap_or_default());
+            let item = Arc::new(scope.view.object(id)?.unwrap_or_default());
             let path = scope.view.object_files(id, &item)?.first().map(|file| text(&file.path));
             first = first.into_iter().chain(path).min();
             scenes.extend(Scene::load(scope, id)?);
@@ -174,7 +174,7 @@ fn parse<'r>(scope: &Rc<Scope>, arguments: &Map) -> Result<Resolved<'r>, FieldEr
     let page = find::page_of_items(scope, Kind::Scene, &found, &Window::read(wanted))?;
     let mut results = Vec::new();
     for id in page {
-        let item = Arc::new(scope.view.item(id)?.unwrap_or_default());
+        let item = Arc::new(scope.view.object(id)?.unwrap_or_default());
         let Some(file) = scope.view.object_files(id, &item)?.into_iter().next() else { continue };
         if let Some(values) = pattern.read(&text(&file.path)) {
             results.push(parser::Parsed::new(scope, id, &values)?);

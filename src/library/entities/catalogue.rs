@@ -278,7 +278,7 @@ impl View {
     }
 
     fn load_catalogue(&self, scope: &EntityScope) -> Result<Catalogue> {
-        let visible = self.visible()?;
+        let visible = self.stand_ins()?.behind(self.visible()?);
         let mut present = RoaringBitmap::new();
         for service in &scope.services {
             let usage = self.snapshot.tag_usage(*service, Status::Current, &visible)?;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256 as Hasher};
 use super::{COUNTER_SERVICE, RATING_SERVICE};
 use crate::library::entities::{EntityScope, ListChange};
 use crate::library::error::{Error, Result};
+use crate::library::membership::is_held;
 use crate::library::relations::Relations;
 use crate::library::services::{Services, declare_service};
 use crate::model::entity::EntityKind;
@@ -28,6 +29,8 @@ pub struct ObjectEdit {
     pub studio: Option<Option<TagId>>,
     pub performers: Option<ListChange<TagId>>,
     pub groups: Option<ListChange<TagId>>,
+    /// The place of a scene in its groups, for all groups at once.
+    pub scene_indexes: Option<Vec<(TagId, i64)>>,
     pub tags: Option<ListChange<TagId>>,
     pub stash_ids: Option<ListChange<(String, String, i64)>>,
     pub cover: Option<Sha256>,
@@ -71,20 +74,28 @@ fn edit_item(item: &mut Item, edit: &ObjectEdit, rating: Option<ServiceId>, now_
     for (name, text) in &edit.notes {
         item.set_note(name, text);
     }
+    // What has no bytes just now is in no inbox, but may come back.
+    let is_here = is_held(item) || item.sha256.is_none();
     match edit.organized {
-        Some(true) if item.inbox => {
+        Some(true) if item.inbox || !is_here && item.archived_ms.is_none() => {
             item.inbox = false;
             item.archived_ms = Some(now_ms);
         }
         Some(false) if !item.inbox => {
-            item.inbox = true;
+            item.inbox = is_here;
             item.archived_ms = None;
         }
         _ => {}
     }
     if let Some(urls) = &edit.urls {
-        item.urls = urls.apply(&item.urls);
+        let known: Vec<String> = item.urls_in_order().cloned().collect();
+        let wanted = urls.apply(&known);
+        item.urls.clone_from(&wanted);
         item.urls.sort();
+        item.urls.dedup();
+        if wanted != item.urls || item.object.as_ref().is_some_and(|o| !o.url_order.is_empty()) {
+            item.object_mut().url_order = wanted;
+        }
     }
     if let (Some(wanted), Some(service)) = (edit.rating100, rating) {
         item.set_rating(service, wanted.map(|wanted| f64::from(stars_for(wanted) - 1) / 4.0));
@@ -101,6 +112,11 @@ fn edit_state(item: &mut Item, edit: &ObjectEdit) {
     }
     if let Some(studio) = edit.studio {
         item.object_mut().studio = studio;
+    }
+    if let Some(indexes) = &edit.scene_indexes
+        && (!indexes.is_empty() || item.object.is_some())
+    {
+        item.object_mut().scene_indexes.clone_from(indexes);
     }
     if let Some(change) = &edit.stash_ids {
         let object = item.object_mut();

@@ -97,6 +97,12 @@ impl View {
         if !is_whole || expected <= now || changed.len() > CHANGED_MAX {
             return self.loaded(now);
         }
+        // A later member may stand in for its head.
+        let mut heads = Vec::new();
+        for id in &changed {
+            heads.extend(self.item(ItemId(*id))?.and_then(|item| item.head).map(|head| head.0));
+        }
+        changed.extend(heads);
         for id in changed {
             self.put_facts(&mut state, ItemId(id))?;
         }
@@ -121,7 +127,7 @@ impl View {
     }
 
     fn put_facts(&self, state: &mut State, id: ItemId) -> Result<()> {
-        let facts = self.item(id)?.map(|item| self.facts_of(&item)).unwrap_or_default();
+        let facts = self.object(id)?.map(|item| self.facts_of(&item)).unwrap_or_default();
         if facts == ObjectFacts::default() {
             state.facts.remove(&id);
         } else {

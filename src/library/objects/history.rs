@@ -3,6 +3,8 @@
 use super::edit::counter_service;
 use crate::library::error::{Error, Result};
 use crate::model::ids::ItemId;
+use crate::model::item::Item;
+use crate::model::service::builtin::COMBINED_LOCAL;
 use crate::store::{Read, Tx};
 
 /// The canvas whose views a play adds to: the Client API's own.
@@ -43,10 +45,14 @@ pub fn change_history(
     };
     let now_s = tx.now_ms() / 1000 * 1000;
     let mut result = (0, Vec::new());
-    drop(item);
+    let members = item.object.as_ref().map(|object| object.members.clone()).unwrap_or_default();
+    let shown = match shown_by(tx, &item, &members)? {
+        Some(other) => tx.item(other)?.unwrap_or(item),
+        None => item,
+    };
+    let counted = service.and_then(|service| shown.rating(service)).unwrap_or(0.0).max(0.0) as u64;
+    let mut added = Vec::new();
     tx.edit_item(id, |item| {
-        let counted =
-            service.and_then(|service| item.rating(service)).unwrap_or(0.0).max(0.0) as u64;
         let object = item.object_mut();
         let times = match kind {
             HistoryKind::Play => &mut object.plays_ms,
@@ -59,19 +65,35 @@ pub fn change_history(
             times.truncate(usize::try_from(counted).unwrap_or(usize::MAX));
             untimed = counted - times.len() as u64;
         }
-        let added = apply(times, &mut untimed, change, now_s);
+        added = apply(times, &mut untimed, change, now_s);
         result = (times.len() as u64 + untimed, times.iter().rev().copied().collect());
         if kind == HistoryKind::Counter {
             object.counter_untimed = untimed;
         }
-        match service {
+    })?;
+    // What Hydrus clients see of it is on every file of the object.
+    for item in std::iter::once(id).chain(members) {
+        tx.edit_item(item, |item| match service {
             Some(service) => {
                 item.set_rating(service, Some(result.0 as f64).filter(|count| *count > 0.0));
             }
             None => add_views(item, &added),
-        }
-    })?;
+        })?;
+    }
     Ok(result)
+}
+
+/// The member that stands in for a head without bytes.
+fn shown_by(tx: &Tx, head: &Item, members: &[ItemId]) -> Result<Option<ItemId>> {
+    if head.is_in(COMBINED_LOCAL) || head.sha256.is_none() {
+        return Ok(None);
+    }
+    for member in members {
+        if tx.item(*member)?.is_some_and(|item| item.is_in(COMBINED_LOCAL)) {
+            return Ok(Some(*member));
+        }
+    }
+    Ok(None)
 }
 
 /// Applies a change to sorted times; returns what was added.
@@ -107,7 +129,7 @@ fn apply(times: &mut Vec<i64>, untimed: &mut u64, change: &HistoryChange, now_s:
 }
 
 /// Plays are views as well.
-fn add_views(item: &mut crate::model::item::Item, added: &[i64]) {
+fn add_views(item: &mut Item, added: &[i64]) {
     if added.is_empty() {
         return;
     }
@@ -127,19 +149,24 @@ pub fn change_played(
     resume_ms: Option<u64>,
     played_ms: Option<u64>,
 ) -> Result<()> {
-    tx.item(id)?.ok_or_else(|| Error::missing("item", id))?;
+    let item = tx.item(id)?.ok_or_else(|| Error::missing("item", id))?;
+    let members = item.object.map(|object| object.members).unwrap_or_default();
     tx.edit_item(id, |item| {
         let object = item.object_mut();
         if let Some(resume_ms) = resume_ms {
             object.resume_ms = resume_ms;
         }
-        if let Some(played_ms) = played_ms {
-            object.play_duration_ms = object.play_duration_ms.saturating_add(played_ms);
+        let played = object.play_duration_ms.saturating_add(played_ms.unwrap_or(0));
+        object.play_duration_ms = played;
+    })?;
+    let Some(played_ms) = played_ms else { return Ok(()) };
+    for item in std::iter::once(id).chain(members) {
+        tx.edit_item(item, |item| {
             let mut views = item.views_of(PLAY_CANVAS);
             views.viewtime_ms = views.viewtime_ms.saturating_add(played_ms);
             item.set_views(views);
-        }
-    })?;
+        })?;
+    }
     Ok(())
 }
 

@@ -197,7 +197,7 @@ impl View {
     /// What an object is put in order by, as bytes.
     fn name_key(&self, id: u32, sort: NameSort) -> Result<Vec<u8>> {
         let id = ItemId(id);
-        let Some(item) = self.item(id)?.map(Arc::new) else { return Ok(Vec::new()) };
+        let Some(item) = self.object(id)?.map(Arc::new) else { return Ok(Vec::new()) };
         let path = self.primary_path(id, &item)?.unwrap_or_default();
         let text = match sort {
             NameSort::Path => path.to_string_lossy().into_owned(),

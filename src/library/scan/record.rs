@@ -169,15 +169,18 @@ fn place_before(tx: &Tx, seen: &Seen) -> Result<(Option<(PlaceId, Place)>, bool)
     Ok((None, false))
 }
 
+/// Whether a person deleted the item, from the library as a whole.
+fn is_deleted(item: &Item) -> bool {
+    item.is_in(TRASH) || item.deletion(STORAGE).is_some()
+}
+
 /// Lets an item into its folder's domain, unless it was deleted; returns whether it is in.
 pub(super) fn let_in(tx: &mut Tx, id: ItemId, domain: ServiceId) -> Result<bool> {
     let Some(item) = tx.item(id)? else { return Ok(false) };
     if item.is_in(domain) {
         return Ok(true);
     }
-    let is_deleted =
-        item.is_in(TRASH) || item.deletion(STORAGE).is_some() || item.deletion(domain).is_some();
-    if is_deleted {
+    if is_deleted(&item) || item.deletion(domain).is_some() {
         return Ok(false);
     }
     let local = local_domains(tx)?;
@@ -192,18 +195,54 @@ pub(super) fn let_in(tx: &mut Tx, id: ItemId, domain: ServiceId) -> Result<bool>
     Ok(true)
 }
 
-/// New bytes at a known path: a later member of the same object, beginning with copies of the tags.
+/// New bytes at a known path: a later member of the same object, beginning with copies of all that
+/// both doors write on the old content. What was deleted passes nothing on.
 fn join_object(tx: &mut Tx, id: ItemId, old: ItemId) -> Result<()> {
-    let head = tx.item(old)?.and_then(|old| old.head).unwrap_or(old);
-    let tags = tx.mappings(head)?;
+    let Some(before) = tx.item(old)?.filter(|item| !is_deleted(item)) else { return Ok(()) };
+    let head = before.head.unwrap_or(old);
+    let tags = tx.mappings(old)?;
     tx.put_mappings(id, tags)?;
-    tx.edit_item(id, |item| item.head = Some(head))?;
+    tx.edit_item(id, |item| {
+        item.head = Some(head);
+        item.notes.clone_from(&before.notes);
+        item.urls.clone_from(&before.urls);
+        item.ratings.clone_from(&before.ratings);
+        if let Some(rating100) = before.object.as_ref().and_then(|object| object.rating100) {
+            item.object_mut().rating100 = Some(rating100);
+        }
+        if before.archived_ms.is_some() {
+            item.inbox = false;
+            item.archived_ms = before.archived_ms;
+        }
+    })?;
     tx.edit_item(head, |head| {
         let members = &mut head.object_mut().members;
         if !members.contains(&id) {
             members.push(id);
         }
     })?;
+    Ok(())
+}
+
+/// Gives a place another path, in a library folder that may be another one.
+pub(in crate::library) fn relocate(
+    tx: &mut Tx,
+    id: PlaceId,
+    path: &[u8],
+    root: &[u8],
+    domain: ServiceId,
+) -> Result<()> {
+    let Some(place) = tx.get(&PLACES, &id)? else { return Ok(()) };
+    let folder_path = parent_of(path).unwrap_or(root).to_vec();
+    let folder = ensure_folder(tx, &folder_path, root, domain, None)?;
+    let item = place.item;
+    let kind = PlaceKind::Path { path: path.to_vec(), folder };
+    let updated_ms = tx.now_ms();
+    put_place(tx, id, &Place { kind, updated_ms, ..place })?;
+    tx.log(ChangeKind::ItemText, item.0);
+    let_in(tx, item, domain)?;
+    places_changed(tx, item)?;
+    tx.edit_item(item, |_| {})?;
     Ok(())
 }
 

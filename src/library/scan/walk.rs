@@ -89,7 +89,12 @@ fn folders(
             walked.unreadable.push(path);
             continue;
         };
-        if !entered.insert((here.dev(), here.ino())) || path == hidden || depth > DEPTH_MAX {
+        if depth > DEPTH_MAX {
+            tracing::warn!(path = %path.display(), "a folder is too deep to be entered");
+            walked.unreadable.push(path);
+            continue;
+        }
+        if !entered.insert((here.dev(), here.ino())) || path == hidden {
             continue;
         }
         let entries = match fs::read_dir(&path) {

@@ -143,7 +143,7 @@ fn found(
     names: &[Name],
     id: ItemId,
 ) -> library::Result<Option<ObjectEdit>> {
-    let Some(item) = view.item(id)?.map(Arc::new) else { return Ok(None) };
+    let Some(item) = view.object(id)?.map(Arc::new) else { return Ok(None) };
     let Some(file) = view.object_files(id, &item)?.into_iter().next() else { return Ok(None) };
     if !task.paths.is_empty() && !task.paths.iter().any(|path| file.path.starts_with(path)) {
         return Ok(None);

@@ -1,11 +1,11 @@
-//! Several entities at once: the same change on many, performers that become one, groups in groups.
+//! Several entities at once: the same change on many, performers that become one.
 
 use std::rc::Rc;
 
 use super::entities::{Update, answer, known};
 use super::inputs;
-use crate::graphql::{Field, FieldError, Map, Resolved, Value};
-use crate::library::entities::{EntityChange, ListChange, merge_entities, update_entity};
+use crate::graphql::{FieldError, Map, Resolved, Value};
+use crate::library::entities::merge_entities;
 use crate::model::entity::EntityKind;
 use crate::model::ids::TagId;
 use crate::stash::scope::{Scope, parse_tags};
@@ -28,6 +28,16 @@ pub(super) fn update<'r>(
     kind: EntityKind,
     arguments: &Map,
 ) -> Result<Resolved<'r>, FieldError> {
+    let answers = updated(scope, kind, arguments)?.into_iter().map(|id| answer(scope, id));
+    Ok(Resolved::List(answers.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Changes several entities; returns which.
+pub(super) fn updated(
+    scope: &Rc<Scope>,
+    kind: EntityKind,
+    arguments: &Map,
+) -> Result<Vec<TagId>, FieldError> {
     let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
     let mut updates = Vec::new();
     for id in input.strs("ids").unwrap_or_default() {
@@ -40,8 +50,7 @@ pub(super) fn update<'r>(
         .shared
         .library
         .write(move |tx| updates.iter().try_for_each(|update| update.write(tx, &entities)))?;
-    let answers = ids.into_iter().map(|id| answer(scope, id));
-    Ok(Resolved::List(answers.collect::<Result<Vec<_>, _>>()?))
+    Ok(ids)
 }
 
 /// The input as it is for one of the entities: changes of lists become lists.
@@ -107,38 +116,4 @@ pub(super) fn merge_performers<'r>(
         merge_entities(tx, &entities, &relations, &sources, id)
     })?;
     answer(scope, id)
-}
-
-/// `addGroupSubGroups` and `removeGroupSubGroups`. The order of sub-groups is kept nowhere.
-pub(super) fn sub_groups<'r>(
-    scope: &Rc<Scope>,
-    field: Field<'_>,
-) -> Result<Resolved<'r>, FieldError> {
-    let input = field.arguments().map("input").ok_or(FieldError::from("input is missing"))?;
-    let kind = EntityKind::Group;
-    let id = known(scope, kind, input.str("containing_group_id").unwrap_or_default())?;
-    let mut groups = Vec::new();
-    let listed = input.list("sub_groups").unwrap_or_default().iter();
-    let listed = listed.filter_map(|group| group.as_map()?.str("group_id"));
-    for text in listed.chain(input.strs("sub_group_ids").unwrap_or_default()) {
-        groups.push(known(scope, kind, text)?);
-    }
-    let above = |group: &TagId| -> Result<bool, FieldError> {
-        Ok(scope.view.entity_tree(&scope.entities, *group, None)?.contains(&id))
-    };
-    let is_added = field.name() == "addGroupSubGroups";
-    for group in groups.iter().filter(|_| is_added) {
-        if above(group)? {
-            let text = "a group cannot be contained by one of its subgroups";
-            return Err(FieldError::from(text));
-        }
-    }
-    let change = if is_added { ListChange::Add(groups) } else { ListChange::Remove(groups) };
-    let entities = scope.entities.clone();
-    scope.shared.library.write(move |tx| {
-        let children = Some(change.clone());
-        let change = EntityChange { edit: &|_| {}, parents: None, children };
-        update_entity(tx, &entities, id, &change)
-    })?;
-    Ok(Resolved::Bool(true))
 }

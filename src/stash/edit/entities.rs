@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::inputs;
 use super::items::check_entities;
-use crate::graphql::{FieldError, Map, Resolved, Value};
+use crate::graphql::{Field, FieldError, Map, Resolved, Value};
 use crate::library;
 use crate::library::entities::{
     EntityChange, EntityScope, ListChange, create_entity, destroy_entity, merge_entities,
@@ -16,6 +16,7 @@ use crate::library::objects::{MarkerEdit, Tx, edit_marker, put_picture};
 use crate::model::entity::{Entity, EntityKind};
 use crate::model::hash::Sha256;
 use crate::model::ids::TagId;
+use crate::stash::group::{Group, SUB_GROUP_ORDER};
 use crate::stash::marker;
 use crate::stash::scope::{Scope, parse_id, parse_tags};
 use crate::stash::tag::entity_object;
@@ -169,6 +170,10 @@ impl Input {
             });
             put_detail(entity, "containing_descriptions", Json::Object(described.collect()));
         }
+        if let Some(links) = self.input.list("sub_groups") {
+            let ids = links.iter().filter_map(|link| link.as_map()?.str("group_id")?.parse().ok());
+            put_detail(entity, SUB_GROUP_ORDER, ids.collect::<Vec<u32>>().into());
+        }
         if let Some(height) = text("height") {
             put_detail(entity, "height_cm", height.parse::<i64>().map_or(Json::Null, Json::from));
         }
@@ -214,7 +219,7 @@ fn edit_of(tx: &mut Tx, input: &Input) -> impl Fn(&mut Entity) + Send + Sync + u
 }
 
 /// Sets a field of one kind; null and empty text remove it.
-fn put_detail(entity: &mut Entity, name: &str, value: Json) {
+pub(super) fn put_detail(entity: &mut Entity, name: &str, value: Json) {
     entity.details.retain(|(known, _)| known != name);
     if !value.is_null() && value.as_str() != Some("") {
         entity.details.push((name.to_owned(), value.to_string()));
@@ -342,6 +347,29 @@ pub(super) fn create<'r>(
     kind: EntityKind,
     arguments: &Map,
 ) -> Result<Resolved<'r>, FieldError> {
+    answer(scope, created(scope, kind, arguments)?)
+}
+
+/// The same for clients that say movie: to make, to change one or several.
+pub(super) fn movie<'r>(scope: &Rc<Scope>, field: Field<'_>) -> Result<Resolved<'r>, FieldError> {
+    let (kind, arguments) = (EntityKind::Group, field.arguments());
+    let ids = match field.name() {
+        "movieCreate" => vec![created(scope, kind, arguments)?],
+        "movieUpdate" => vec![updated(scope, kind, arguments)?],
+        _ => super::bulk::updated(scope, kind, arguments)?,
+    };
+    let renewed = scope.renewed()?;
+    let mut movies = Vec::new();
+    for id in ids {
+        movies.extend(renewed.card(id)?.map(|card| Resolved::object(Group::movie(&renewed, card))));
+    }
+    Ok(match field.name() {
+        "bulkMovieUpdate" => Resolved::List(movies),
+        _ => movies.pop().unwrap_or(Resolved::Null),
+    })
+}
+
+fn created(scope: &Rc<Scope>, kind: EntityKind, arguments: &Map) -> Result<TagId, FieldError> {
     let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
     let input = Input::read(scope, kind, input)?;
     check_names(scope, &input, None)?;
@@ -353,7 +381,7 @@ pub(super) fn create<'r>(
         let change = EntityChange { edit: &edit, parents, children };
         create_entity(tx, &entities, kind, &name, &change)
     })?;
-    answer(scope, id)
+    Ok(id)
 }
 
 /// `tagUpdate` and the others.
@@ -362,11 +390,15 @@ pub(super) fn update<'r>(
     kind: EntityKind,
     arguments: &Map,
 ) -> Result<Resolved<'r>, FieldError> {
+    answer(scope, updated(scope, kind, arguments)?)
+}
+
+fn updated(scope: &Rc<Scope>, kind: EntityKind, arguments: &Map) -> Result<TagId, FieldError> {
     let input = arguments.map("input").ok_or(FieldError::from("input is missing"))?;
     let update = Update::read(scope, kind, input)?;
     let (id, entities) = (update.id, scope.entities.clone());
     scope.shared.library.write(move |tx| update.write(tx, &entities))?;
-    answer(scope, id)
+    Ok(id)
 }
 
 /// A change of one entity, read and checked.

@@ -10,6 +10,7 @@ use crate::library::objects::{ObjectEdit, Tx, edit_object, put_picture, set_prim
 use crate::library::{self, Generated, Relations};
 use crate::model::entity::EntityKind;
 use crate::model::ids::{ItemId, PlaceId, TagId};
+use crate::stash::file::funscript;
 use crate::stash::filter::Kind;
 use crate::stash::image::Image;
 use crate::stash::scene::Scene;
@@ -132,7 +133,7 @@ fn read(scope: &Rc<Scope>, kind: Kind, input: &Map) -> Result<Edit, FieldError> 
     let id = known(scope, kind, input.str("id").unwrap_or_default())?;
     let edit = read_edit(scope, kind, id, input)?;
     if kind == Kind::Scene && inputs::text(input, "title").is_some_and(|title| title.is_empty()) {
-        let item = scope.view.item(id)?.unwrap_or_default();
+        let item = scope.view.object(id)?.unwrap_or_default();
         if scope.view.object_files(id, &Arc::new(item))?.is_empty() {
             return Err(FieldError::from("title must be set if scene has no files"));
         }
@@ -152,9 +153,13 @@ pub(super) fn read_edit(
         Kind::Image => &["title", "code", "details", "photographer"],
     };
     let notes = names.iter().filter_map(|name| Some((*name, inputs::text(input, name)?))).collect();
+    let mut scene_indexes = None;
     let groups = match (inputs::ids(input, "group_ids")?, inputs::ids(input, "movie_ids")?) {
         (Some(change), _) | (None, Some(change)) => Some(change),
-        (None, None) => listed_groups(input)?,
+        (None, None) => listed_groups(input)?.map(|(groups, indexes)| {
+            scene_indexes = Some(indexes);
+            ListChange::Set(groups)
+        }),
     };
     let seconds = |name| input.float(name).map(|value| (value.max(0.0) * 1000.0) as u64);
     let edit = ObjectEdit {
@@ -167,6 +172,7 @@ pub(super) fn read_edit(
         performers: inputs::ids(input, "performer_ids")?,
         tags: inputs::ids(input, "tag_ids")?,
         groups,
+        scene_indexes,
         stash_ids: inputs::stash_ids(input)?.map(ListChange::Set),
         cover: None,
         play_duration_ms: seconds("play_duration"),
@@ -189,13 +195,20 @@ pub(super) fn read_edit(
     Ok(Edit { id, edit, cover: inputs::picture(input, "cover_image")?.flatten(), primary })
 }
 
-/// Groups in the form of a list of objects.
-fn listed_groups(input: &Map) -> Result<Option<ListChange<TagId>>, FieldError> {
+/// Groups, and the place of the scene in those where one is given.
+type ListedGroups = (Vec<TagId>, Vec<(TagId, i64)>);
+
+/// Groups in the form of a list of objects; null is none.
+fn listed_groups(input: &Map) -> Result<Option<ListedGroups>, FieldError> {
     for (name, id) in [("groups", "group_id"), ("movies", "movie_id")] {
-        let Some(list) = input.list(name) else { continue };
-        let ids = list.iter().filter_map(|group| group.as_map()?.str(id));
-        let ids = ids.map(|id| Ok(TagId(parse_id(id, "group id")?)));
-        return Ok(Some(ListChange::Set(ids.collect::<Result<Vec<_>, FieldError>>()?)));
+        let Some(list) = input.get(name) else { continue };
+        let (mut groups, mut indexes) = (Vec::new(), Vec::new());
+        for group in list.as_list().unwrap_or_default().iter().filter_map(Value::as_map) {
+            let group_id = TagId(parse_id(group.str(id).unwrap_or_default(), "group id")?);
+            groups.push(group_id);
+            indexes.extend(group.int("scene_index").map(|index| (group_id, index)));
+        }
+        return Ok(Some((groups, indexes)));
     }
     Ok(None)
 }
@@ -232,6 +245,13 @@ pub(super) fn destroy<'r>(
         let item = scope.view.item(id)?;
         items.extend(item.and_then(|item| item.object).map_or(Vec::new(), |object| object.members));
     }
+    let delete_file = input.bool("delete_file") == Some(true);
+    let mut scripts = Vec::new();
+    for id in items.iter().filter(|_| delete_file && kind == Kind::Scene) {
+        let item = Arc::new(scope.view.item(*id)?.unwrap_or_default());
+        let files = scope.view.object_files(*id, &item)?.into_iter();
+        scripts.extend(files.filter_map(|file| funscript(&file.path)));
+    }
     let mut generated = Vec::new();
     if input.bool("delete_generated") == Some(true) && kind == Kind::Scene {
         let folder = scope.shared.config.generated_folder();
@@ -241,7 +261,12 @@ pub(super) fn destroy<'r>(
             generated.extend([at(false), at(true)].into_iter().flatten());
         }
     }
-    scope.shared.library.destroy(items, input.bool("delete_file") == Some(true))?;
+    scope.shared.library.destroy(items, delete_file)?;
     generated.iter().for_each(Generated::remove);
+    for script in scripts {
+        if let Err(error) = std::fs::remove_file(&script) {
+            tracing::warn!(path = %script.display(), %error, "a script stays");
+        }
+    }
     Ok(Resolved::Bool(true))
 }

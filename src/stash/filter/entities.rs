@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::criteria::{DateTest, IdsMode, IdsTest, NumberTest, StringTest, object};
+use super::custom::CustomTest;
 use super::items::{Kind, items};
 use super::{Joined, criteria_of, joined};
 use crate::graphql::{FieldError, Map, Value};
@@ -104,8 +105,14 @@ enum Test {
     /// Any of these tags.
     TaggedWith(Vec<TagId>),
     Words(Vec<String>, Option<bool>, &'static str),
+    /// Any of these studios, of a group.
+    StudioOf(Vec<TagId>),
     /// Items that the entity must share one with.
     Items(roaring::RoaringBitmap),
+    /// Whole years of a life until now, or until its end.
+    Age(NumberTest),
+    /// Fields that a person made up.
+    Custom(Vec<CustomTest>),
 }
 
 #[derive(Clone, Copy)]
@@ -212,14 +219,21 @@ impl Test {
             "death_date" => Ok(Some(Test::Date(DateTest::read(name, value)?, "death_date"))),
             "birth_year" => Ok(Some(Test::Year(NumberTest::read(name, value)?, "birthdate"))),
             "death_year" => Ok(Some(Test::Year(NumberTest::read(name, value)?, "death_date"))),
-            "parents" => ids(Relation::Parents),
-            "children" => ids(Relation::Children),
+            "age" => Ok(Some(Test::Age(NumberTest::read(name, value)?))),
+            "height" => Test::height(name, object(name, value)?),
+            "custom_fields" => Ok(Some(Test::Custom(CustomTest::read_all(value)?))),
+            "parents" | "children" => {
+                let modifier = object(name, value)?.str("modifier").unwrap_or_default();
+                if matches!(modifier, "EQUALS" | "NOT_EQUALS") {
+                    return Err(FieldError::new(format!("invalid modifier {modifier}")));
+                }
+                ids(if name == "parents" { Relation::Parents } else { Relation::Children })
+            }
             "tags" => ids(Relation::Tags),
             "gender" => Test::words(value, "gender"),
             "circumcised" => Test::words(value, "circumcised"),
-            "tags_filter" | "galleries_filter" | "scenes_filter" | "images_filter" => {
-                Test::filter(scope, name, object(name, value)?)
-            }
+            "tags_filter" | "studios_filter" | "galleries_filter" | "scenes_filter"
+            | "images_filter" => Test::filter(scope, name, object(name, value)?),
             "name" | "sort_name" | "description" | "details" | "disambiguation" | "ethnicity"
             | "country" | "eye_color" | "measurements" | "fake_tits" | "career_length"
             | "tattoos" | "piercings" | "hair_color" | "director" | "synopsis" => {
@@ -249,6 +263,11 @@ impl Test {
                 let found = entities(scope, EntityKind::Tag, Some(filter), None)?.cards(scope)?;
                 Ok(Some(Test::TaggedWith(found.iter().map(|card| card.id).collect())))
             }
+            "studios_filter" => {
+                let found = entities(scope, EntityKind::Studio, Some(filter), None)?;
+                let found = found.cards(scope)?.iter().map(|card| card.id).collect();
+                Ok((!filter.is_empty()).then_some(Test::StudioOf(found)))
+            }
             // Nothing is in a gallery.
             "galleries_filter" => {
                 let is_empty = filter.is_empty();
@@ -264,6 +283,21 @@ impl Test {
             }
             _ => Err(FieldError::new(format!("the filter {name} has no resolver"))),
         }
+    }
+
+    /// A criterion on the height as older clients give it: as text.
+    fn height(name: &str, criterion: &Map) -> Result<Option<Test>, FieldError> {
+        let text = criterion.str("value").unwrap_or_default();
+        let is_bare = matches!(criterion.str("modifier"), Some("IS_NULL" | "NOT_NULL"));
+        let height = match text.trim().parse::<i64>() {
+            Ok(height) => height,
+            Err(_) if is_bare => 0,
+            Err(_) => return Err(FieldError::new(format!("invalid height value: {text}"))),
+        };
+        let mut number = criterion.clone();
+        number.insert("value", Value::Int(height));
+        let test = NumberTest::read(name, &Value::Object(number))?;
+        Ok(Some(Test::Number(test, Number::Detail("height_cm"))))
     }
 
     /// A criterion on a list of words.
@@ -306,6 +340,13 @@ impl Test {
                 let wanted = ids.filter(|id| endpoint.as_ref().is_none_or(|e| *e == id.0));
                 test.matches_list(wanted.map(|id| id.1.as_str()))
             }
+            Test::StudioOf(studios) => studio_of(card).is_some_and(|id| studios.contains(&id)),
+            Test::Age(test) => test.matches(age(&detail("birthdate"), &detail("death_date"))),
+            Test::Custom(tests) => {
+                let fields = card.detail("custom_fields");
+                let field = |name: &str| fields.as_ref().and_then(|fields| fields.get(name));
+                tests.iter().all(|test| test.matches(field(&test.field)))
+            }
             Test::TaggedWith(tags) => card.own_tags().iter().any(|tag| tags.contains(tag)),
             Test::Ids(test, relation) => relation.matches(scope, card, test)?,
             Test::Words(words, wanted, name) => match (detail(name), wanted) {
@@ -316,6 +357,18 @@ impl Test {
             Test::Items(items) => !scope.bearers(card.id, None)?.is_disjoint(items),
         })
     }
+}
+
+/// The studio that a group names.
+fn studio_of(card: &EntityCard) -> Option<TagId> {
+    card.detail("studio_id").and_then(|id| u32::try_from(id.as_u64()?).ok()).map(TagId)
+}
+
+/// Whole years from a birth to a death, or to today.
+fn age(born: &Option<String>, died: &Option<String>) -> Option<f64> {
+    let today = || jiff::Zoned::now().date().to_string();
+    let until = died.as_deref().map_or_else(today, super::criteria::first_day);
+    super::fields::whole_years(born.as_deref()?, &until)
 }
 
 fn text_of(card: &EntityCard, name: &str) -> String {
@@ -425,8 +478,7 @@ impl Relation {
             Relation::Tags => card.own_tags(),
             // A group names its studio itself.
             Relation::Sharing(EntityKind::Studio) if card.kind == EntityKind::Group => {
-                let id = card.detail("studio_id").and_then(|id| u32::try_from(id.as_u64()?).ok());
-                id.map(TagId).into_iter().collect()
+                studio_of(card).into_iter().collect()
             }
             Relation::Sharing(kind) => {
                 let mut found = std::collections::BTreeSet::new();

@@ -13,6 +13,7 @@ use crate::model::entity::EntityKind;
 use crate::model::hash::to_hex;
 use crate::model::ids::ItemId;
 use crate::model::item::Item;
+use crate::model::media::MediaInfo;
 use crate::stash::file;
 use crate::stash::scope::Scope;
 
@@ -35,8 +36,8 @@ pub(super) enum Place {
 pub(super) fn place(name: &str) -> Place {
     match name {
         "tags" | "performers" | "studios" | "groups" | "movies" | "organized"
-        | "performer_favorite" | "performer_tags" | "oshash" | "checksum" | "interactive"
-        | "has_markers" | "galleries" | "phash" | "phash_distance" | "duplicated" => Place::Set,
+        | "performer_favorite" | "performer_tags" | "oshash" | "checksum" | "has_markers"
+        | "galleries" | "phash" | "phash_distance" | "duplicated" => Place::Set,
         "id" | "rating100" | "rating" | "o_counter" | "resolution" | "orientation" | "duration"
         | "framerate" | "bitrate" | "resume_time" | "play_duration" | "play_count"
         | "last_played_at" | "date" | "created_at" | "updated_at" | "tag_count"
@@ -47,7 +48,7 @@ pub(super) fn place(name: &str) -> Place {
         | "movies_filter" | "markers_filter" | "galleries_filter" => Place::Related,
         "details" | "director" | "photographer" | "path" | "url" | "file_count" | "video_codec"
         | "audio_codec" | "captions" | "stash_id_endpoint" | "stash_id" | "files_filter"
-        | "performer_age" => Place::Record,
+        | "performer_age" | "interactive" => Place::Record,
         _ => Place::Nowhere,
     }
 }
@@ -251,7 +252,7 @@ fn missing(
         "stash_id" | "cover" => {
             let stateful = view.flagged(Flag::HasObjectState)?;
             keep(within, |id| {
-                let item = if stateful.contains(id.0) { view.item(id)? } else { None };
+                let item = if stateful.contains(id.0) { view.object(id)? } else { None };
                 let object = item.and_then(|item| item.object);
                 Ok(object.is_none_or(|object| {
                     if what == "cover" {
@@ -276,7 +277,7 @@ fn missing(
         "details" | "director" | "photographer" => {
             let noted = view.flagged(Flag::HasNotes)?;
             keep(within, |id| {
-                let item = if noted.contains(id.0) { view.item(id)? } else { None };
+                let item = if noted.contains(id.0) { view.object(id)? } else { None };
                 Ok(item.is_none_or(|item| item.note(what).is_none_or(|t| t.trim().is_empty())))
             })?
         }
@@ -352,6 +353,8 @@ pub(super) enum RecordTest {
     Codec(bool, StringTest),
     Hash(bool, StringTest),
     Captions(StringTest),
+    /// Whether there is a script for devices beside the primary file.
+    Interactive(bool),
     /// Years of any performer on the day of the object.
     Age(NumberTest),
     /// On the ids, of that endpoint where one is named.
@@ -372,6 +375,7 @@ impl RecordTest {
             "video_codec" | "audio_codec" => RecordTest::Codec(name == "video_codec", text()?),
             "oshash" | "checksum" => RecordTest::Hash(name == "oshash", text()?),
             "captions" => RecordTest::Captions(text()?),
+            "interactive" => RecordTest::Interactive(value.as_bool().unwrap_or(false)),
             "performer_age" => RecordTest::Age(NumberTest::read(name, value)?),
             "stash_id" => RecordTest::StashIds(text()?, None),
             "stash_id_endpoint" => {
@@ -398,7 +402,6 @@ impl RecordTest {
         id: ItemId,
         item: &Arc<Item>,
     ) -> Result<bool, FieldError> {
-        let media = item.media.as_ref();
         Ok(match self {
             RecordTest::Note(name, test) => test.matches(item.note(name).unwrap_or_default()),
             RecordTest::Urls(test) => test.matches_list(item.urls.iter().map(String::as_str)),
@@ -413,26 +416,31 @@ impl RecordTest {
             RecordTest::Files(test) => {
                 test.matches(Some(scope.view.object_files(id, item)?.len() as f64))
             }
-            RecordTest::Codec(is_video, test) => test.matches(media.map_or("", |media| {
-                if *is_video { &media.video_codec } else { &media.audio_codec }
-            })),
-            RecordTest::Hash(is_oshash, test) => {
+            RecordTest::Codec(is_video, test) => any_media(scope, id, item, |media| {
+                let codec = |m: &MediaInfo| match is_video {
+                    true => test.matches(&m.video_codec),
+                    false => test.matches(&m.audio_codec),
+                };
+                media.map_or_else(|| test.takes_nothing(), codec)
+            })?,
+            RecordTest::Hash(is_oshash, test) => any_media(scope, id, item, |media| {
                 let hash = media.and_then(|media| match is_oshash {
                     true => media.oshash.map(|hash| format!("{hash:016x}")),
                     false => Some(to_hex(&media.md5)),
                 });
                 test.matches(&hash.unwrap_or_default())
-            }
+            })?,
             RecordTest::Captions(test) => {
                 let files = scope.view.object_files(id, item)?;
-                let codes: BTreeSet<String> = files
-                    .first()
-                    .map(|found| file::Caption::beside(&found.path))
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|caption| caption.language().to_owned())
-                    .collect();
+                let captions = files.iter().flat_map(|found| file::Caption::beside(&found.path));
+                let codes: BTreeSet<String> =
+                    captions.map(|caption| caption.language().to_owned()).collect();
                 test.matches_list(codes.iter().map(String::as_str))
+            }
+            RecordTest::Interactive(wanted) => {
+                let files = scope.view.object_files(id, item)?;
+                let script = files.first().and_then(|found| file::funscript(&found.path));
+                script.is_some() == *wanted
             }
             RecordTest::Age(test) => {
                 let day = item.object.as_ref().and_then(|object| object.date.as_deref());
@@ -456,8 +464,22 @@ impl RecordTest {
     }
 }
 
+/// Whether the facts of any file of an object pass; without a file, whether nothing does.
+fn any_media(
+    scope: &Scope,
+    id: ItemId,
+    item: &Arc<Item>,
+    test: impl Fn(Option<&MediaInfo>) -> bool,
+) -> Result<bool, FieldError> {
+    if item.object.as_ref().is_none_or(|object| object.members.is_empty()) {
+        return Ok(test(item.media.as_ref()));
+    }
+    let files = scope.view.object_files(id, item)?;
+    Ok(files.iter().any(|file| test(file.item.media.as_ref())))
+}
+
 /// Whole years from one day to another.
-fn whole_years(from: &str, to: &str) -> Option<f64> {
+pub(super) fn whole_years(from: &str, to: &str) -> Option<f64> {
     let from: jiff::civil::Date = super::criteria::first_day(from).parse().ok()?;
     let to: jiff::civil::Date = to.parse().ok()?;
     let had_birthday = (to.month(), to.day()) >= (from.month(), from.day());

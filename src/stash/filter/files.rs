@@ -154,6 +154,9 @@ fn read_into(
         }
         "scene_count" => FileTest::Counted(NumberTest::read(name, value)?, scope.scenes()?.clone()),
         "image_count" => FileTest::Counted(NumberTest::read(name, value)?, scope.images()?.clone()),
+        // No file is of a gallery.
+        "galleries_filter" if object(name, value)?.is_empty() => return Ok(()),
+        "galleries_filter" => FileTest::Of(RoaringBitmap::new()),
         "scenes_filter" => FileTest::Of(of(Kind::Scene, scope.scenes()?)?),
         "images_filter" => FileTest::Of(of(Kind::Image, scope.images()?)?),
         "video_file_filter" | "image_file_filter" => {

@@ -132,8 +132,7 @@ impl Narrowing<'_> {
                 let wanted = value.as_str() == Some("true");
                 return Ok(if wanted { within & marked } else { within - marked });
             }
-            // No scene is interactive, and none belongs to a gallery yet.
-            "interactive" => return Ok(none_if(value.as_bool() == Some(true), within)),
+            // None belongs to a gallery yet.
             "galleries" => {
                 let test = IdsTest::read(name, value, false)?;
                 let wanted =
@@ -276,11 +275,8 @@ impl Narrowing<'_> {
         let Some(hash) = from_hex(text).filter(|_| is_equal) else {
             return self.by_record(name, value, within);
         };
-        let mut found = RoaringBitmap::new();
-        for item in self.scope.view.items_by_hash(kind, &hash)? {
-            found.extend(self.scope.view.head_of(item)?.map(|head| head.0));
-        }
-        Ok(found & within)
+        let found = self.scope.view.objects_by_hash(kind, &hash)?;
+        Ok(found.into_iter().map(|head| head.0).collect::<RoaringBitmap>() & within)
     }
 
     /// What needs a record or a path.
@@ -297,7 +293,9 @@ impl Narrowing<'_> {
         if name == "files_filter" {
             let filter = FileFilter::read(self.scope, object(name, value)?)?;
             return fields::keep(within, |id| {
-                let Some(item) = self.scope.view.item(id)?.map(Arc::new) else { return Ok(false) };
+                let Some(item) = self.scope.view.object(id)?.map(Arc::new) else {
+                    return Ok(false);
+                };
                 for file in self.scope.view.object_files(id, &item)? {
                     if filter.matches(self.scope, id, &file)? {
                         return Ok(true);
@@ -308,7 +306,7 @@ impl Narrowing<'_> {
         }
         let test = fields::RecordTest::read(name, value)?;
         let found = fields::keep(within, |id| {
-            let Some(item) = self.scope.view.item(id)? else { return Ok(false) };
+            let Some(item) = self.scope.view.object(id)? else { return Ok(false) };
             test.matches(self.scope, id, &Arc::new(item))
         })?;
         Ok(found | rest)
@@ -349,7 +347,7 @@ impl Narrowing<'_> {
         };
         let facts = matches!(self.kind, Kind::Scene | Kind::Image);
         fields::keep(narrowed, |id| {
-            let Some(item) = self.scope.view.item(id)? else { return Ok(false) };
+            let Some(item) = self.scope.view.object(id)? else { return Ok(false) };
             let texts = searched(self.scope, id, &Arc::new(item), facts)?;
             Ok(query.matches(texts.iter().map(String::as_str)))
         })
@@ -378,6 +376,8 @@ fn searched(
         if let Some(media) = &found.item.media {
             texts.push(crate::model::hash::to_hex(&media.md5));
             texts.extend(media.oshash.map(|hash| format!("{hash:016x}")));
+            // As a signed number: clients paste it from where it is shown so.
+            texts.extend(found.item.video_hash.map(|hash| hash.cast_signed().to_string()));
         }
     }
     Ok(texts)

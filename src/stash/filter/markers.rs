@@ -30,7 +30,7 @@ pub(in crate::stash) fn markers(
     }
     if let Some(query) = words.map(Query::parse).filter(|query| !query.is_empty()) {
         keep(&mut found, |marker| {
-            let scene = scope.view.item(marker.scene)?;
+            let scene = scope.view.object(marker.scene)?;
             let scene = scene.as_ref().and_then(|item| item.note("title")).unwrap_or_default();
             let tag = scope.card(marker.primary_tag())?;
             let tag = tag.as_ref().map_or("", |card| card.entity.name.as_str());
