@@ -395,7 +395,7 @@ fn the_delete_lock_stops_physical_deletion_of_archived_files_only() {
 }
 
 #[test]
-fn archiving_is_for_the_inbox_and_unarchiving_for_what_is_held() {
+fn archiving_is_for_the_inbox_and_unarchiving_for_everything() {
     let scratch = Scratch::new();
     let id = scratch.import(PICTURE).item.unwrap();
     scratch.library.archive(vec![id]).unwrap();
@@ -407,7 +407,9 @@ fn archiving_is_for_the_inbox_and_unarchiving_for_what_is_held() {
     assert_eq!((scratch.item(id).inbox, scratch.item(id).archived_ms), (true, None));
     scratch.delete(id, STORAGE).unwrap();
     scratch.library.unarchive(vec![id]).unwrap();
-    assert!(!scratch.item(id).inbox);
+    assert!(scratch.item(id).inbox);
+    scratch.library.archive(vec![id]).unwrap();
+    assert!(!scratch.item(id).inbox && scratch.item(id).archived_ms.is_some());
 }
 
 #[test]

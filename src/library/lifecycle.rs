@@ -209,7 +209,7 @@ impl Library {
         Ok(Some(claim))
     }
 
-    /// Takes items out of the inbox. What is not there, or not held, stays as it is.
+    /// Takes items out of the inbox. What is not there stays as it is.
     ///
     /// # Errors
     /// When writing fails.
@@ -224,14 +224,14 @@ impl Library {
         })
     }
 
-    /// Puts held items back into the inbox.
+    /// Puts items back into the inbox, those too whose bytes nobody has.
     ///
     /// # Errors
     /// When writing fails.
     pub fn unarchive(&self, items: Vec<ItemId>) -> Result<()> {
         self.write(move |tx| {
             edit(tx, &items, |item, _| {
-                if membership::is_held(item) && !item.inbox {
+                if !item.inbox {
                     item.inbox = true;
                     item.archived_ms = None;
                 }

@@ -93,7 +93,8 @@ pub fn settle(item: &mut Item, local: &LocalDomains, departure: Departure, now_m
     if item.deletions.is_empty() {
         leave(item, DELETED_FROM_ANYWHERE);
         item.deletion_reason = None;
-    } else if item.deletions.iter().any(|record| record.imported_ms.is_some()) {
+    } else if is_held(item) || item.deletions.iter().any(|record| record.imported_ms.is_some()) {
+        // What was never here was deleted from nowhere, whatever its records say.
         enter(item, DELETED_FROM_ANYWHERE, None, now_ms);
     }
 }
@@ -186,6 +187,15 @@ mod tests {
             [(STORAGE, 100), (COMBINED_LOCAL, 100), (DELETED_FROM_ANYWHERE, 200), (SECOND, 150)];
         assert_eq!(current(&item), expected);
         assert_eq!(deleted(&item), [(MY_FILES, Some(200), Some(100))]);
+    }
+
+    #[test]
+    fn deletion_from_where_a_held_file_was_not_counts_as_deletion() {
+        let mut item = imported();
+        delete_from(&mut item, SECOND, 200);
+        settle(&mut item, &local(), Departure::Deleted, 200);
+        assert!(item.is_in(DELETED_FROM_ANYWHERE) && item.is_in(MY_FILES));
+        assert_eq!(deleted(&item), [(SECOND, Some(200), None)]);
     }
 
     #[test]

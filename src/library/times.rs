@@ -45,7 +45,7 @@ impl Library {
     }
 
     /// Adds views and time to what is known of a canvas. The last view is then `at_ms`, even if it
-    /// is older; [`KEEP_LAST_VIEW`] leaves it as it is.
+    /// is older; without it, now; [`KEEP_LAST_VIEW`] leaves it as it is, unknown too.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a canvas that is not counted.
@@ -61,14 +61,13 @@ impl Library {
         self.change_views(items, canvas, move |row, now_ms| {
             row.views = row.views.saturating_add(views);
             row.viewtime_ms = row.viewtime_ms.saturating_add(viewtime_ms);
-            if at_ms != Some(KEEP_LAST_VIEW) || row.last_viewed_ms.is_none() {
-                let at_ms = at_ms.filter(|at_ms| *at_ms != KEEP_LAST_VIEW);
+            if at_ms != Some(KEEP_LAST_VIEW) {
                 row.last_viewed_ms = Some(at_ms.unwrap_or(now_ms));
             }
         })
     }
 
-    /// Replaces what is known of a canvas. Without `at_ms` the last view stays, or is now.
+    /// Replaces what is known of a canvas. Without `at_ms` the last view stays, unknown too.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a canvas that is not counted.
@@ -81,10 +80,10 @@ impl Library {
         at_ms: Option<i64>,
     ) -> Result<()> {
         check_canvas(canvas)?;
-        self.change_views(items, canvas, move |row, now_ms| {
+        self.change_views(items, canvas, move |row, _| {
             row.views = views;
             row.viewtime_ms = viewtime_ms;
-            row.last_viewed_ms = at_ms.or(row.last_viewed_ms).or(Some(now_ms));
+            row.last_viewed_ms = at_ms.or(row.last_viewed_ms);
         })
     }
 
@@ -295,7 +294,8 @@ mod tests {
         library.set_views(vec![id], 4, 9, 1, None).unwrap();
         assert_eq!(library.get(id).views_of(4), row(9, 1, Some(100)));
         library.set_views(vec![id], 0, 1, 1, None).unwrap();
-        assert!(library.get(id).views_of(0).last_viewed_ms.is_some());
+        library.add_views(vec![id], 0, 1, 1, Some(KEEP_LAST_VIEW)).unwrap();
+        assert_eq!(library.get(id).views_of(0).last_viewed_ms, None);
         assert!(library.add_views(vec![id], 2, 1, 1, None).is_err());
     }
 }

@@ -20,9 +20,7 @@ pub(super) fn domain_set(view: &View, domains: &FileDomains) -> Result<RoaringBi
     }
     for service in &domains.deleted {
         match view.services().kind(*service) {
-            Some(ServiceKind::DELETED_FROM_ANYWHERE | ServiceKind::ALL_KNOWN_FILES) => {
-                all |= deleted_anywhere(view)?;
-            }
+            Some(ServiceKind::ALL_KNOWN_FILES) => all |= deleted_anywhere(view)?,
             _ => all |= view.snapshot.set(SetKey::Deleted(*service))?,
         }
     }
