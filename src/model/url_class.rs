@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -487,24 +486,17 @@ impl<'a> Address<'a> {
         let parts = url::split(url)?;
         let host = normalise_authority(parts.authority).to_lowercase();
         let path = parts.path.trim_start_matches('/').trim_end_matches('/');
-        let path = if path.is_empty() { Vec::new() } else { path.split('/').map(decode).collect() };
+        // Nothing is decoded here: what the address encodes stays so, in the normalised one too.
+        let path =
+            if path.is_empty() { Vec::new() } else { path.split('/').map(str::to_owned).collect() };
         let parameters = parts
             .query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| (decode(name), decode(value)))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         Some(Address { parts, host, path, parameters })
     }
-}
-
-/// Undoes percent-encoding, unless the text then could be read in another way.
-fn decode(text: &str) -> String {
-    let Ok(decoded) = percent_decode_str(text).decode_utf8() else { return text.to_owned() };
-    let is_ambiguous = |sign: char| sign.is_control() || "%/?#&=+".contains(sign);
-    let count = |text: &str| text.chars().filter(|&sign| is_ambiguous(sign)).count();
-    let escapes = text.matches('%').count();
-    if count(&decoded) + escapes == count(text) { decoded.into_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]

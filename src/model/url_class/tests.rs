@@ -24,6 +24,8 @@ fn recorded() -> (UrlClasses, Recorded) {
 fn addresses_are_known_as_recorded() {
     let (classes, recorded) = recorded();
     for (url, normalised, number, name, reason, request) in recorded.class_urls {
+        // A query is decoded once more than it was encoded when these were recorded.
+        let url = percent_encoding::percent_decode_str(&url).decode_utf8_lossy();
         let info = classes.info(&url);
         assert_eq!(info.normalised_url, normalised, "{url}");
         let ours = (info.url_type, info.match_name, info.cannot_parse_reason, info.request_url);
@@ -105,11 +107,17 @@ fn lookups_know_the_other_forms() {
 }
 
 #[test]
-fn decoding_never_changes_the_meaning() {
-    assert_eq!(decode("a%20b"), "a b");
-    assert_eq!(decode("a%2Fb"), "a%2Fb");
-    assert_eq!(decode("a%2"), "a%2");
-    assert_eq!(decode("%FF"), "%FF");
+fn what_is_encoded_stays_so() {
+    let gallery = class(serde_json::json!({
+        "url_class_key": "01", "name": "gallery", "url_type": "gallery", "domain": "example.org",
+        "path_components": [{"match": "any"}],
+        "parameters": [{"name": "tags", "match": "any", "default": null, "ephemeral": false}]
+    }));
+    let classes = UrlClasses::new(vec![gallery]).expect("sound");
+    for url in ["a%20b?tags=a%20b", "a b?tags=a b", "%C3%A9?tags=%28%C3%A9%29", "é?tags=x:y"] {
+        let url = format!("https://example.org/{url}");
+        assert_eq!(classes.normalise(&url), url);
+    }
 }
 
 proptest! {
