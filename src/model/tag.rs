@@ -6,7 +6,9 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 /// What is longer is cut before anything else happens, in code points.
@@ -239,11 +241,38 @@ pub fn human_key(text: &str) -> HumanKey {
     if text.is_ascii() {
         put_human(&mut key, text.bytes().map(|byte| byte.to_ascii_lowercase()));
     } else {
-        let folded: String =
-            text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
-        put_human(&mut key, folded.bytes());
+        put_human(&mut key, folded(text).bytes());
     }
     key
+}
+
+/// A text without regard to case, and with digits of other scripts as `0` to `9`.
+fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if let Some(digit) = foreign_digit(sign) {
+            out.push(digit);
+        } else if sign == '\u{131}' {
+            // Its capital is that of `i`, but it folds to nothing else.
+            out.push(sign);
+        } else {
+            out.extend(sign.to_uppercase().flat_map(char::to_lowercase));
+        }
+    }
+    out
+}
+
+/// The value of a decimal digit of another script. Those of a script stand together, zero first.
+fn foreign_digit(sign: char) -> Option<char> {
+    static DIGIT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\p{Nd}$").expect("the pattern is sound"));
+    let is_digit = |sign: char| DIGIT.is_match(sign.encode_utf8(&mut [0; 4]));
+    if sign.is_ascii() || !sign.is_numeric() || !is_digit(sign) {
+        return None;
+    }
+    let before = (1..=50).map_while(|back| char::from_u32(u32::from(sign) - back));
+    let value = before.take_while(|one| is_digit(*one)).count() % 10;
+    char::from_digit(u32::try_from(value).ok()?, 10)
 }
 
 fn put_human(key: &mut HumanKey, signs: impl Iterator<Item = u8>) {

@@ -145,6 +145,7 @@ pub(super) fn several(
     };
     let primary = services(&found["what"], context)?;
     let amongst = match found.name("amongst") {
+        Some(_) if join != RatingsJoin::Only => return Err(NO_SERVICE),
         Some(amongst) => services(amongst.as_str(), context)?,
         None if join == RatingsJoin::Only => services("ratings", context)?,
         None => Vec::new(),
