@@ -85,7 +85,7 @@ pub fn parse_context(view: &View) -> Result<ParseContext, Rejection> {
             services.push(NamedService { id: builtin::ALL_KNOWN_TAGS, name });
             services
         },
-        file_services: named(ServiceKind::holds_files),
+        file_services: named(|kind| kind.holds_files() && kind != ServiceKind::ALL_KNOWN_FILES),
         url_classes: view.url_classes()?.iter().map(|class| class.name.clone()).collect(),
     })
 }

@@ -15,6 +15,7 @@ pub const ENDPOINT: Endpoint =
 const PARAMS: &[Param] = &[optional("reason", "string", "why; `Deleted via Client API.`")];
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
+    params.refuse_null("reason")?;
     let reason = params.text("reason")?.unwrap_or("Deleted via Client API.").to_owned();
     let mut domains = context.named_domains(params)?;
     if domains.is_empty() {

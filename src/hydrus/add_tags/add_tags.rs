@@ -30,6 +30,14 @@ const PARAMS: &[Param] = &[
     optional("create_new_deleted_mappings", "boolean", "delete tags that are not there; true"),
 ];
 
+/// What says which tags.
+const TAGGING: [&str; 4] = [
+    "service_keys_to_tags",
+    "service_keys_to_actions_to_tags",
+    "service_names_to_tags",
+    "service_names_to_actions_to_tags",
+];
+
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     // Refused before anything is written: finding the files may give them ids.
     params.file_names()?;
@@ -37,7 +45,8 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let plain = services("service_keys_to_tags", "service_names_to_tags")?;
     let by_action =
         services("service_keys_to_actions_to_tags", "service_names_to_actions_to_tags")?;
-    if plain.is_empty() && by_action.is_empty() {
+    let is_given = TAGGING.iter().any(|name| params.has(name));
+    if !is_given {
         return Err(Rejection::bad_request(
             "Need a service_keys_to_tags or service_keys_to_actions_to_tags parameter!",
         ));

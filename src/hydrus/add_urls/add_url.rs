@@ -44,6 +44,9 @@ const PARAMS: &[Param] = &[
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let url = given_url(params)?;
+    for name in ["filterable_tags", "destination_page_name"] {
+        params.refuse_null(name)?;
+    }
     let tags = tags(context, params)?;
     if crate::model::url::split(url).is_none() {
         return Err(Rejection::bad_request(format!("Could not parse \"{url}\" at all!")));

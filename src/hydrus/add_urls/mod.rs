@@ -10,7 +10,7 @@ use super::params::Params;
 
 /// The address that a request names.
 fn given_url(params: &Params) -> Result<&str, Rejection> {
-    match params.need_text("url")?.trim() {
+    match params.need_text("url")? {
         "" => Err(Rejection::bad_request("Given URL was empty!")),
         url => Ok(url),
     }

@@ -57,9 +57,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     let ascending = params.flag("file_sort_asc", true)?;
     // Of these two null is not the same as nothing.
     for name in ["return_hashes", "return_file_ids"] {
-        if params.is_null(name) {
-            return Err(Rejection::missing(name));
-        }
+        params.refuse_null(name)?;
     }
     let wants_ids = params.flag("return_file_ids", true)?;
     let wants_hashes = params.flag("return_hashes", false)?;

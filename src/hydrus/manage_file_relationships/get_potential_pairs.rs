@@ -50,7 +50,7 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
         (view.random_pair_group(&search)?, usize::MAX)
     } else {
         let count_max = params.integer("max_num_pairs")?;
-        let count_max = count_max.and_then(|count| usize::try_from(count).ok());
+        let count_max = count_max.map(|count| usize::try_from(count).unwrap_or(0));
         (view.potential_pairs(&search)?, count_max.unwrap_or(PAIRS_USUAL))
     };
     let mut rows = Vec::new();

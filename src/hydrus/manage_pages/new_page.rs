@@ -45,11 +45,18 @@ const PARAMS: &[Param] = &[
 ];
 
 fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
-    let kind = kind(params.need_integer("page_type")?)?;
+    let number = params.need_integer("page_type")?;
     let name = params.text("page_name")?;
     let focus = params.flag("focus_page", true)?;
+    let delete_source = params.flag("delete_after_success", false)?;
+    let (paths, urls) = (texts(params, "paths")?, texts(params, "urls")?);
+    let url = params.text("url")?;
+    if names_files(params) {
+        context.files(params)?;
+    }
     let search = search(context, params)?;
     let parent = parent(context, params)?;
+    let kind = kind(number)?;
     let usual = usual_name(kind);
     // Of these two the name is not asked for.
     let is_fixed = kind == PageKind::SIMPLE_DOWNLOADER || kind == PageKind::LOCAL_IMPORT;
@@ -59,21 +66,20 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     match kind {
         PageKind::SEARCH => fill_search(context, params, &mut page, search)?,
         PageKind::LOCAL_IMPORT => {
-            let delete_source = params.flag("delete_after_success", false)?;
-            for path in params.texts("paths")?.unwrap_or_default() {
+            for path in paths {
                 let entry = ImportEntry::new(path.to_owned(), Vec::new(), page.created_ms);
                 imports.push(ImportEntry { delete_source, ..entry });
             }
         }
         PageKind::URLS => {
             let classes = context.view()?.url_classes()?;
-            for url in params.texts("urls")?.unwrap_or_default() {
+            for url in urls {
                 let url = classes.for_server(url);
                 imports.push(ImportEntry::new(url, Vec::new(), page.created_ms));
             }
         }
         PageKind::WATCHER => {
-            if let Some(url) = params.text("url")? {
+            if let Some(url) = url {
                 page.watched = Some((url.to_owned(), to_hex(&random_key()?)));
             }
         }
@@ -88,6 +94,12 @@ fn call(context: &Context, params: &Params) -> Result<Answer, Rejection> {
     context.library().add_page(parent, page, imports, focus)?;
     context.library().work_imports();
     Ok(Answer::object(&answer))
+}
+
+/// The texts of a list. Nothing asks for what else may be among them, so that is left out.
+fn texts<'a>(params: &'a Params, name: &str) -> Result<Vec<&'a str>, Rejection> {
+    let list = params.list(name)?.unwrap_or_default();
+    Ok(list.iter().filter_map(serde_json::Value::as_str).collect())
 }
 
 fn kind(number: i64) -> Result<PageKind, Rejection> {
@@ -114,8 +126,8 @@ fn usual_name(kind: PageKind) -> &'static str {
 /// What is checked of every page, whatever its kind: the parts of a search.
 fn search(context: &Context, params: &Params) -> Result<PageSearch, Rejection> {
     let sort = params.integer("file_sort_type")?;
-    let namespaces = params.texts("file_sort_namespaces")?;
-    params.texts("collect_namespaces")?;
+    let namespaces = params.list("file_sort_namespaces")?;
+    params.list("collect_namespaces")?;
     if sort.is_some() && namespaces.is_some() {
         return Err(Rejection::bad_request(
             "Provide either file_sort_type (system sort) or file_sort_namespaces (namespace sort), \
@@ -145,7 +157,12 @@ fn search(context: &Context, params: &Params) -> Result<PageSearch, Rejection> {
 }
 
 fn names_files(params: &Params) -> bool {
-    ["hash", "hashes", "file_id", "file_ids"].iter().any(|name| params.has(name))
+    // Of ids, an empty list is no names.
+    let is_named = |name: &&str| match params.value(name) {
+        Some(value) => value.as_array().is_none_or(|list| !list.is_empty()),
+        None => params.is_null(name),
+    };
+    ["hash", "hashes", "file_id", "file_ids"].iter().any(is_named)
 }
 
 fn parent(context: &Context, params: &Params) -> Result<Option<String>, Rejection> {
@@ -180,7 +197,8 @@ fn petitions_name(context: &Context, params: &Params) -> Result<String, Rejectio
         .ok_or_else(|| refuse("Petitions page requires a service_key!"))?;
     let services = context.view()?.services();
     let service = services.by_key(&key).and_then(|id| services.get(id));
-    let service = service.filter(|service| is_repository(service.kind));
+    let service = service.ok_or_else(|| Rejection::not_found("That service was not found!"))?;
+    let service = Some(service).filter(|service| is_repository(service.kind));
     let service = service.ok_or_else(|| refuse("Petitions are of repositories only!"))?;
     Ok(format!("{} petitions", service.name))
 }

@@ -42,7 +42,8 @@ fn change(context: &Context, params: &Params) -> Result<PopupChange, Rejection> 
     let label = params.text("files_label")?;
     let is_given = |name: &&str| {
         let value = params.value(name);
-        value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+        let is_null = params.is_null(name);
+        value.map_or(is_null, |value| value != &Value::Array(Vec::new()) || *name == "file_id")
     };
     let change = PopupChange {
         title: text("status_title")?,

@@ -79,13 +79,14 @@ impl Params {
     /// # Errors
     /// 400 for none at all, hashes of another length, and ids that cannot be.
     pub fn file_names(&self) -> Result<Vec<FileName>, Rejection> {
+        self.refuse_null("file_id")?;
+        self.refuse_null("file_ids")?;
         let mut hashes: Vec<Vec<u8>> = self.hex("hash")?.into_iter().collect();
         hashes.extend(self.hex_list("hashes")?.unwrap_or_default());
         let mut ids: Vec<i64> = self.integer("file_id")?.into_iter().collect();
         ids.extend(self.integers("file_ids")?.unwrap_or_default());
-        let hashes = hashes.iter().filter(|hash| !hash.is_empty());
-        let mut names =
-            hashes.map(|hash| sha256(hash).map(FileName::Hash)).collect::<Result<Vec<_>, _>>()?;
+        let hashes = hashes.iter().map(|hash| sha256(hash).map(FileName::Hash));
+        let mut names = hashes.collect::<Result<Vec<_>, _>>()?;
         for id in ids {
             names.push(FileName::Id(item_id(id)?));
         }
@@ -227,15 +228,17 @@ impl Context {
     /// As [`Context::file_domains`].
     pub fn named_domains(&self, params: &Params) -> Result<Vec<ServiceId>, Rejection> {
         let mut domains = Vec::new();
-        for key in keys(params, "file_service_key", "file_service_keys")? {
-            domains.push(self.file_service(&key)?);
-        }
+        // A name stands for the key and wins over it.
+        let mut named = keys(params, "file_service_key", "file_service_keys")?;
         if let Some(name) = params.text("file_service_name")? {
-            let (id, service) = service_by_name(self.view()?.services(), name)?;
-            if !service.kind.holds_files() {
-                return Err(no_file_service(&to_hex(&service.key)));
+            let (_, service) = service_by_name(self.view()?.services(), name)?;
+            if params.has("file_service_key") {
+                named.remove(0);
             }
-            domains.push(id);
+            named.insert(0, service.key.clone());
+        }
+        for key in named {
+            domains.push(self.file_service(&key)?);
         }
         let mut seen = HashSet::new();
         domains.retain(|domain| seen.insert(*domain));
@@ -262,14 +265,13 @@ impl Context {
     /// # Errors
     /// 400 for unknown keys and for services that hold no tags, 404 for unknown names.
     pub fn tag_service(&self, params: &Params) -> Result<ServiceId, Rejection> {
-        if let Some(key) = params.hex("tag_service_key")? {
-            return self.tag_service_of(&key);
+        // A name stands for the key and wins over it.
+        if let Some(name) = params.text("tag_service_name")? {
+            let (_, service) = service_by_name(self.view()?.services(), name)?;
+            return self.tag_service_of(&service.key);
         }
-        match params.text("tag_service_name")? {
-            Some(name) => {
-                let (_, service) = service_by_name(self.view()?.services(), name)?;
-                self.tag_service_of(&service.key)
-            }
+        match params.hex("tag_service_key")? {
+            Some(key) => self.tag_service_of(&key),
             None => Ok(builtin::ALL_KNOWN_TAGS),
         }
     }

@@ -76,6 +76,14 @@ impl Params {
         self.value(name).is_some()
     }
 
+    /// Refuses a parameter that is there but null: of some that is not the same as nothing.
+    ///
+    /// # Errors
+    /// 400 for it.
+    pub fn refuse_null(&self, name: &str) -> Result<(), Rejection> {
+        if self.is_null(name) { Err(Rejection::missing(name)) } else { Ok(()) }
+    }
+
     fn typed<'a, T>(
         &'a self,
         name: &str,
@@ -140,13 +148,11 @@ impl Params {
         self.hex(name)?.ok_or_else(|| Rejection::missing(name))
     }
 
-    /// A list of bytes, each given as hexadecimal digits. Empty ones are left out.
+    /// A list of bytes, each given as hexadecimal digits.
     pub fn hex_list(&self, name: &str) -> Result<Option<Vec<Vec<u8>>>, Rejection> {
         let convert = |value: &Value| {
             let items = value.as_array()?.iter().map(|item| item.as_str().and_then(from_hex));
-            let mut list = items.collect::<Option<Vec<_>>>()?;
-            list.retain(|bytes| !bytes.is_empty());
-            Some(list)
+            items.collect::<Option<Vec<_>>>()
         };
         self.typed(name, "list of hex strings", convert)
     }

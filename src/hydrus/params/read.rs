@@ -39,31 +39,61 @@ fn query_value(name: &str, kind: Kind, text: &str, is_cbor: bool) -> Result<Valu
         if is_cbor { packed_cbor(text) } else { serde_json::from_str(&decode_percent(text)).ok() }
     };
     match kind {
-        Kind::Integer => {
-            let number = text.trim().parse::<i64>();
-            number.map(Value::from).map_err(|_| refuse("an integer"))
-        }
+        Kind::Integer => integer_text(text).map(Value::from).ok_or_else(|| refuse("an integer")),
         Kind::Hex => {
             // Some clients write `sha256:0123...`.
             let digits = match text.split_once(':') {
                 Some((_, digits)) if name == "hash" => digits,
                 _ => text,
             };
-            let is_hex = from_hex(digits).is_some();
-            is_hex.then(|| Value::from(digits)).ok_or_else(|| refuse("a hex string"))
+            hex_digits(digits).map(Value::from).ok_or_else(|| refuse("a hex string"))
         }
         Kind::Text => Ok(Value::from(decode_percent(text))),
         Kind::Json => decoded().ok_or_else(|| refuse("a json-encoded string")),
         Kind::HexList => {
-            let list = decoded().filter(|value| value.is_null() || is_hex_list(value));
-            list.ok_or_else(|| refuse("a json-encoded hex strings"))
+            let list = decoded().as_ref().and_then(hex_list);
+            list.map(Value::from).ok_or_else(|| refuse("a json-encoded hex strings"))
         }
     }
 }
 
-fn is_hex_list(value: &Value) -> bool {
-    let is_hex = |item: &Value| item.as_str().and_then(from_hex).is_some();
-    value.as_array().is_some_and(|list| list.iter().all(is_hex))
+/// An integer as Python reads it: spaces around it and single underscores within it pass. What is
+/// beyond 64 bits is as far as they go: nothing asks for it.
+fn integer_text(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (is_negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let mut parts = digits.split('_');
+    if !parts.all(|part| !part.is_empty() && part.bytes().all(|sign| sign.is_ascii_digit())) {
+        return None;
+    }
+    let number = digits.replace('_', "").parse::<i64>().unwrap_or(i64::MAX);
+    Some(if is_negative { -number } else { number })
+}
+
+/// The hexadecimal digits of bytes as Python reads them: white space between the bytes passes.
+fn hex_digits(text: &str) -> Option<String> {
+    let is_space = |sign: char| sign.is_ascii_whitespace() || sign == '\u{b}';
+    let digits: String =
+        text.split(is_space).map(|part| from_hex(part).map(|_| part)).collect::<Option<_>>()?;
+    Some(digits)
+}
+
+/// A list of hexadecimal texts: anything with items that are such, so the names of an object and
+/// the empty text too.
+fn hex_list(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| hex_digits(item.as_str()?)).collect(),
+        Value::Object(members) => members.keys().map(|name| hex_digits(name)).collect(),
+        // The items of a text are its characters, and no byte has one digit.
+        Value::String(text) if text.chars().all(|sign| sign.is_ascii_whitespace()) => {
+            Some(Vec::new())
+        }
+        _ => None,
+    }
 }
 
 /// URL-safe base64 of CBOR; the padding may be there or not. The plain alphabet is understood as well,
@@ -150,31 +180,49 @@ fn body(value: Option<Value>) -> Result<Map<String, Value>, Rejection> {
         let sentence = format!("I was expecting to parse '{name}' as a {what}, but it failed.");
         Rejection::bad_request(sentence)
     };
-    values.retain(|name, value| {
-        let name = name.as_str();
-        let is_hex = [names::HEX, names::HEX_LISTS, names::HEX_OBJECTS]
-            .iter()
-            .any(|names| names.contains(&name));
-        let is_empty = names::HEX.contains(&name) && value.as_str() == Some("");
-        // Of other parameters some mean something by being null.
-        let is_absent = is_empty || (is_hex && value.is_null());
-        !is_absent
-    });
-    for (name, value) in &values {
-        let name = name.as_str();
-        if names::HEX.contains(&name) && value.as_str().and_then(from_hex).is_none() {
-            return Err(refuse(name, "hex string"));
-        }
-        if names::HEX_LISTS.contains(&name) && !is_hex_list(value) {
-            return Err(refuse(name, "list of hex strings"));
-        }
-        let is_hex_object = |value: &Value| {
-            let object = value.as_object();
-            object.is_some_and(|object| object.keys().all(|key| from_hex(key).is_some()))
-        };
-        if names::HEX_OBJECTS.contains(&name) && !is_hex_object(value) {
-            return Err(refuse(name, "dictionary of hex strings to other data"));
-        }
+    for name in names::HEX {
+        let read = |value: &Value| hex_digits(value.as_str()?);
+        replace(&mut values, name, |value| {
+            let digits = read(value).ok_or_else(|| refuse(name, "hex string"))?;
+            Ok((!digits.is_empty()).then(|| Value::from(digits)))
+        })?;
+    }
+    for name in names::HEX_LISTS {
+        replace(&mut values, name, |value| {
+            let mut list = hex_list(value).ok_or_else(|| refuse(name, "list of hex strings"))?;
+            list.retain(|digits| !digits.is_empty());
+            Ok((!list.is_empty()).then(|| Value::from(list)))
+        })?;
+    }
+    for name in names::HEX_OBJECTS {
+        replace(&mut values, name, |value| {
+            let object = hex_object(value);
+            let what = "dictionary of hex strings to other data";
+            let object = object.ok_or_else(|| refuse(name, what))?;
+            Ok((!object.is_empty()).then(|| Value::from(object)))
+        })?;
     }
     Ok(values)
+}
+
+/// Puts what a value means in its place; without a meaning, or as null, it is absent.
+fn replace(
+    values: &mut Map<String, Value>,
+    name: &str,
+    read: impl FnOnce(&Value) -> Result<Option<Value>, Rejection>,
+) -> Result<(), Rejection> {
+    let Some(value) = values.get_mut(name) else { return Ok(()) };
+    match if value.is_null() { None } else { read(value)? } {
+        Some(read) => *value = read,
+        None => {
+            values.remove(name);
+        }
+    }
+    Ok(())
+}
+
+/// An object whose names are hexadecimal; members without a name are left out.
+fn hex_object(value: &Value) -> Option<Map<String, Value>> {
+    let named = value.as_object()?.iter().filter(|(name, _)| !name.is_empty());
+    named.map(|(name, value)| Some((hex_digits(name)?, value.clone()))).collect()
 }
