@@ -63,6 +63,8 @@ impl Library {
         self.colours.note(1..=what.files);
         self.catalogue.clear();
         self.ranks.clear();
+        self.orders.clear();
+        self.tallies.clear();
         self.indexing.fill(&self.store)
     }
 }

@@ -35,6 +35,7 @@ mod network;
 mod notes;
 pub mod objects;
 mod options;
+mod orders;
 pub mod pages;
 mod pending;
 pub mod places;
@@ -48,6 +49,7 @@ mod scan;
 mod search;
 mod services;
 mod tagging;
+mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
 mod times;
@@ -195,6 +197,8 @@ pub struct Library {
     catalogue: entities::CatalogueCache,
     facts: objects::FactsCache,
     ranks: objects::RanksCache,
+    orders: orders::Orders,
+    tallies: tallies::Tallies,
     /// Who works off what pages import.
     importers: imports::Importers,
 }
@@ -225,6 +229,8 @@ impl Library {
             catalogue: entities::CatalogueCache::default(),
             facts: objects::FactsCache::default(),
             ranks: objects::RanksCache::default(),
+            orders: orders::Orders::default(),
+            tallies: tallies::Tallies::default(),
             access: Cached::new(access::ACCESS_CHANGED),
             switches: Cached::new(options::SWITCHES_CHANGED),
             url_classes: Cached::new(urls::URL_CLASSES_CHANGED),
@@ -254,6 +260,11 @@ impl Library {
         self.import_times.note(items.clone());
         self.colours.note(items.clone());
         self.heads_of_members.note(items);
+        let is_of_item = |kind| matches!(kind, ChangeKind::Item | ChangeKind::ItemText);
+        let items = committed.changes.iter().filter(|change| is_of_item(change.kind));
+        let items: roaring::RoaringBitmap = items.map(|change| change.id).collect();
+        self.orders.note_items(&items);
+        self.tallies.note_items(&items);
         self.catalogue.note(committed);
         self.ranks.note(committed);
         self.indexing.committed(&self.store, committed);
@@ -313,6 +324,8 @@ impl Library {
         self.store.repair()?;
         self.catalogue.clear();
         self.ranks.clear();
+        self.orders.clear();
+        self.tallies.clear();
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Columns: one dense array per sort key and measurable fact, in memory, by item id.
+//! Columns: the numbers of one sort key or measurable fact, in memory, by item id.
 //!
 //! The table `FACTS` holds the same as one row an item, so that a column loads in one quick walk on
 //! first use. The writer brings loaded columns up to date before it answers.
@@ -6,14 +6,12 @@
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::{Error, Result};
+use super::packed::Packed;
 use super::read::{Read, Snapshot};
 use super::tables::FACTS;
 use crate::model::ids::ItemId;
 use crate::model::item::Item;
 use crate::model::service::builtin;
-
-/// Where an item has no value.
-pub const NO_VALUE: i64 = i64::MIN;
 
 /// One measurable fact. The order is the order of the stored row: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,26 +122,20 @@ impl Column {
 
 /// The columns that were needed so far.
 pub struct Columns {
-    loaded: [RwLock<Option<Vec<i64>>>; COLUMNS],
+    loaded: [RwLock<Option<Packed>>; COLUMNS],
     /// Held while one is loaded: nobody waits to load what somebody loaded and reads meanwhile.
     loading: Mutex<()>,
 }
 
 /// One loaded column, locked for reading. Drop it soon: the writer waits for it.
-pub struct ColumnValues<'a>(RwLockReadGuard<'a, Option<Vec<i64>>>);
+pub struct ColumnValues<'a>(RwLockReadGuard<'a, Option<Packed>>);
 
 impl ColumnValues<'_> {
-    /// The item's value, or [`NO_VALUE`].
-    #[must_use]
-    pub fn get(&self, item: ItemId) -> i64 {
-        let values = self.0.as_deref().unwrap_or_default();
-        values.get(item.0 as usize).copied().unwrap_or(NO_VALUE)
-    }
-
     /// The item's value, if it has one.
+    #[inline]
     #[must_use]
     pub fn value(&self, item: ItemId) -> Option<i64> {
-        Some(self.get(item)).filter(|value| *value != NO_VALUE)
+        self.0.as_ref()?.get(item.0)
     }
 }
 
@@ -185,7 +177,7 @@ impl Columns {
             let Ok(mut loaded) = lock.write() else { continue };
             let Some(values) = loaded.as_mut() else { continue };
             for (item, row) in rows {
-                set(values, *item, row.get(column).copied().flatten());
+                values.set(item.0, row.get(column).copied().flatten());
             }
         }
     }
@@ -200,21 +192,15 @@ impl Columns {
     }
 }
 
-fn set(values: &mut Vec<i64>, item: ItemId, value: Option<i64>) {
-    let place = item.0 as usize;
-    if place >= values.len() {
-        values.resize(place + 1, NO_VALUE);
-    }
-    values[place] = value.unwrap_or(NO_VALUE);
-}
-
-fn load(snapshot: &Snapshot, column: Column) -> Result<Vec<i64>> {
-    let mut values = vec![NO_VALUE; snapshot.last_item()? as usize + 1];
-    snapshot.scan(&FACTS, |item, row| {
-        set(&mut values, item, row.get(column as usize).copied().flatten());
-        Ok(())
-    })?;
-    Ok(values)
+fn load(snapshot: &Snapshot, column: Column) -> Result<Packed> {
+    Packed::load(|put| {
+        snapshot.scan(&FACTS, |item, row| {
+            if let Some(value) = row.get(column as usize).copied().flatten() {
+                put(item.0, value);
+            }
+            Ok(())
+        })
+    })
 }
 
 #[cfg(test)]

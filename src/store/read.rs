@@ -234,7 +234,7 @@ pub trait Read {
             .collect())
     }
 
-    /// Walks the lookups of a kind whose text begins with `text`.
+    /// Walks the lookups of a kind whose text begins with `text`, until `each` returns false.
     ///
     /// # Errors
     /// When reading fails or a row is damaged.
@@ -242,13 +242,12 @@ pub trait Read {
         &self,
         kind: LookupKind,
         text: &[u8],
-        each: &mut dyn FnMut(&[u8], ItemId),
+        each: &mut dyn FnMut(&[u8], ItemId) -> bool,
     ) -> Result<()> {
         let from = LookupKey::open_prefix(kind, text);
         self.raw_scan(LOOKUPS.slot, &from, after_prefix(&from).as_deref(), false, &mut |key, _| {
             let key: LookupKey = decoded_key(key)?;
-            each(&key.text, key.item);
-            Ok(true)
+            Ok(each(&key.text, key.item))
         })
     }
 

@@ -113,6 +113,7 @@ impl Near {
             if let Ok(hash) = text.try_into().map(u64::from_be_bytes) {
                 near.add(hash, item);
             }
+            true
         })?;
         Ok(near)
     }

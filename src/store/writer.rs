@@ -5,14 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::Database;
 use roaring::RoaringBitmap;
 
 use super::columns::{Column, ColumnValues, Columns};
-use super::commit::{FreeSpace, free_space, log_changes, trim_changes, write_sets};
+use super::commit::{
+    FreeSpace, free_space, log_changes, now_ms, panic_text, trim_changes, write_sets,
+};
 use super::error::{Error, Result};
 use super::format;
 use super::patience::Gate;
@@ -103,11 +105,6 @@ where
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
-}
-
 struct Shared {
     path: PathBuf,
     options: Options,
@@ -122,6 +119,8 @@ struct Shared {
     shapes: Shapes,
     observer: Mutex<Option<Observer>>,
     gate: Gate,
+    /// Held from the moment a commit can be seen until all are told of it.
+    telling: Mutex<()>,
     /// Entries of the change log up to this number may go.
     forgettable: AtomicU64,
 }
@@ -151,6 +150,7 @@ impl Store {
             shapes: Shapes::new(),
             observer: Mutex::new(None),
             gate: Gate::default(),
+            telling: Mutex::new(()),
             forgettable: AtomicU64::new(0),
         });
         let (queue, waiting) = sync_channel(options.queue_length);
@@ -192,6 +192,12 @@ impl Store {
     /// When loading fails.
     pub fn column(&self, column: Column) -> Result<ColumnValues<'_>> {
         self.shared.columns.read(column, || self.shared.snapshot())
+    }
+
+    /// Runs something quick while all are told of every commit that can be seen: the writer waits.
+    pub fn settled<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _telling = self.shared.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        run()
     }
 
     /// The items whose perceptual hash differs from this one in at most `distance` bits, with how
@@ -522,8 +528,8 @@ impl Writer {
         }
         let laid = catch_unwind(AssertUnwindSafe(|| self.lay(database, snapshot, &mut group)));
         let laid = laid.unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&*panic))));
-        let committed = match laid {
-            Ok(committed) => committed,
+        let (committed, _telling) = match laid {
+            Ok(laid) => laid,
             Err(error) => {
                 self.shared.fail()?;
                 return Err(error);
@@ -543,7 +549,7 @@ impl Writer {
         database: &Database,
         snapshot: &Snapshot,
         group: &mut Overlay,
-    ) -> Result<Option<Committed>> {
+    ) -> Result<(Option<Committed>, MutexGuard<'_, ()>)> {
         #[cfg(test)]
         self.shared.fail_on_purpose()?;
         let committed = log_changes(snapshot, group)?;
@@ -562,8 +568,9 @@ impl Writer {
             }
         }
         write_sets(&write, group)?;
+        let telling = self.shared.telling.lock().unwrap_or_else(PoisonError::into_inner);
         write.commit()?;
-        Ok(committed)
+        Ok((committed, telling))
     }
 
     fn tell(&self, group: &Overlay, committed: Option<Committed>) {
@@ -590,10 +597,4 @@ fn run_into(
         group.merge(own);
     }
     operation
-}
-
-/// UTC milliseconds now.
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }

@@ -119,6 +119,7 @@ impl Library {
             {
                 entries.push(Entry { hash, item, is_new: false });
             }
+            true
         })?;
         let mut unsearched = Vec::new();
         for entry in &mut entries {

@@ -5,7 +5,7 @@ use roaring::RoaringBitmap;
 use super::Search;
 use crate::library::View;
 use crate::library::error::Result;
-use crate::model::ids::ServiceId;
+use crate::model::ids::{ItemId, ServiceId};
 use crate::model::number_test::NumberTest;
 use crate::model::predicate::NamespaceFilter;
 use crate::store::{Column, Read, SetKey, Status};
@@ -39,6 +39,9 @@ impl Search<'_> {
         } else if *filter == NamespaceFilter::Any && self.counts_are_stored()? {
             let counts = self.view.library().store.column(Column::Tags)?;
             Self::filter(&has_any, |item| Ok(test.matches(counts.value(item))))?
+        } else if let Some(counts) = self.counts_shown(filter, has_any.len())? {
+            let count = |item: ItemId| counts.get(item.0).unwrap_or(0);
+            Self::filter(&has_any, |item| Ok(test.matches(Some(count(item)))))?
         } else {
             Self::filter(&has_any, |item| Ok(test.matches(Some(self.count_shown(item, filter)?))))?
         };

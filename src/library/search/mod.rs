@@ -9,6 +9,7 @@
 //! `system` (predicates), `similar` (pictures that look alike), `order` (sorts and limits).
 
 mod counts;
+mod gather;
 mod order;
 mod random;
 mod relatives;
@@ -31,7 +32,7 @@ use roaring::RoaringBitmap;
 use super::View;
 use super::error::Result;
 use crate::model::ids::{ItemId, ServiceId};
-use crate::model::predicate::SystemPredicate;
+use crate::model::predicate::{SystemPredicate, UrlTest};
 use crate::model::query::{FileDomains, SearchRequest, Term};
 use crate::model::service::builtin;
 use crate::store::{self, Read, SetKey, Status};
@@ -47,14 +48,23 @@ impl View {
             return Ok(Vec::new());
         }
         let search = Search::new(self, request)?;
+        let most = [limit, request.limit].into_iter().flatten().min();
+        if most.is_some() && search.sorts_before_limit() {
+            // The first in order are looked for: of the others not all need to be looked at.
+            let (mut later, mut now) = (Vec::new(), Vec::new());
+            for term in &terms {
+                if search.is_asked_of_each(term)? { &mut later } else { &mut now }.push(*term);
+            }
+            let found = search.whole(&now, search.start(&terms)?)?;
+            return search.ordered(found, &later, most);
+        }
         let mut found = search.whole(&terms, search.start(&terms)?)?;
         if let Some(limit) = limit
             && !search.sorts_before_limit()
         {
             found = random::some_of(&found, limit);
         }
-        let most = [limit, request.limit].into_iter().flatten().min();
-        search.ordered(&found, most)
+        search.ordered(found, &[], most)
     }
 
     /// The items of a search as a set of ids: its sort matters only where a limit cuts.
@@ -242,6 +252,34 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
+    /// Whether a term is a question to each item, whose answer depends on no other item, rather than
+    /// one set.
+    fn is_asked_of_each(&self, term: &Term) -> Result<bool> {
+        Ok(match term {
+            Term::System(SystemPredicate::Url { test: UrlTest::Domain(domain), .. }) => {
+                self.is_popular_domain(domain)?
+            }
+            Term::System(predicate) => system::is_pointwise(predicate),
+            Term::Not(inner) => {
+                matches!(&**inner, Term::System(predicate) if system::is_pointwise(predicate))
+            }
+            Term::Tag(_) | Term::Pattern(_) | Term::Or(_) | Term::And(_) => false,
+        })
+    }
+
+    /// Of some items those that fulfil terms which are asked of each.
+    fn narrowed(&self, terms: &[&Term], mut found: RoaringBitmap) -> Result<RoaringBitmap> {
+        let mut terms = terms.to_vec();
+        terms.sort_by_key(|term| cost(term));
+        for term in terms {
+            if found.is_empty() {
+                break;
+            }
+            found = self.narrow(term, found)?;
+        }
+        Ok(found)
+    }
+
     /// The term as one set, where it is one.
     fn exact(&self, term: &Term) -> Result<Option<Exact>> {
         Ok(match term {
@@ -254,6 +292,12 @@ impl<'a> Search<'a> {
 
     /// Of some items those that fulfil a term.
     fn narrow(&self, term: &Term, within: RoaringBitmap) -> Result<RoaringBitmap> {
+        if let Term::System(SystemPredicate::Url { wanted, test: UrlTest::Domain(domain) }) = term
+            && within.len() < urls::WALK_FROM
+        {
+            let found = self.few_with_url_domain(domain, &within)?;
+            return Ok(if *wanted { found } else { within - found });
+        }
         if let Some(exact) = self.exact(term)? {
             return Ok(exact.within(within));
         }
@@ -311,13 +355,20 @@ impl<'a> Search<'a> {
         within: &RoaringBitmap,
         mut test: impl FnMut(ItemId) -> store::Result<bool>,
     ) -> Result<RoaringBitmap> {
-        let mut found = RoaringBitmap::new();
-        for id in within {
-            if test(ItemId(id))? {
-                found.insert(id);
+        let mut failed = None;
+        let fulfils = |id: &u32| match test(ItemId(*id)) {
+            Ok(fulfils) => fulfils,
+            Err(error) => {
+                failed.get_or_insert(error);
+                false
             }
+        };
+        // Ids that come in order are added much faster than one by one.
+        let found = RoaringBitmap::from_sorted_iter(within.iter().filter(fulfils));
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(found.unwrap_or_default()),
         }
-        Ok(found)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Two rules hold for every sort: what has no key comes last in both directions, and equals stand
 //! in the order of their ids in both directions. Import times alone are sorted together with the
-//! ids, so that descending is the exact reverse.
+//! ids, so that descending is the exact reverse. Orders are kept in memory: see
+//! [`orders`](crate::library::orders).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,32 +13,20 @@ use roaring::RoaringBitmap;
 use super::system::framerate;
 use super::{Search, random, scope};
 use crate::library::error::Result;
+use crate::library::orders::{
+    Batch, Keys, Name, Reader, Rows, Walk, Wanted, first, real, scan, whole,
+};
 use crate::library::tracked::{self, Facts};
-use crate::model::colour::{self, ColourSort};
-use crate::model::ids::ItemId;
+use crate::model::colour::{self, ColourKey, ColourSort};
+use crate::model::ids::{ItemId, ServiceId};
 use crate::model::item::Item;
 use crate::model::predicate::NamespaceFilter;
-use crate::model::query::Sort;
+use crate::model::query::{Sort, Term};
 use crate::model::service::builtin;
-use crate::store::{self, Column, ColumnValues, Read};
+use crate::store::{self, Column, ColumnValues, ITEMS, Read};
 
-/// A real number as a key: ordered as numbers are.
-#[derive(Clone, Copy, PartialEq)]
-struct Real(f64);
-
-impl Eq for Real {}
-
-impl PartialOrd for Real {
-    fn partial_cmp(&self, other: &Real) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Real {
-    fn cmp(&self, other: &Real) -> Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
+/// Numbers as a key: ordered first by the first, as unsigned numbers are.
+type Numbers = (u64, u64);
 
 /// From so many items on, the import times of a whole domain are worth keeping in memory. Tests
 /// have small libraries and take this way as well.
@@ -69,22 +58,27 @@ impl Search<'_> {
         self.request.sort.is_limiting() && !scope::is_all_known(self.view, &self.request.domains)
     }
 
-    /// The import times of some items, the cheapest way.
-    pub(super) fn import_times(&self, of: &RoaringBitmap) -> Result<ImportTimes<'_>> {
-        let library = self.view.library();
+    /// The one domain whose import times are kept in memory, where the search asks for those.
+    pub(super) fn import_domain(&self, of: &RoaringBitmap) -> Option<ServiceId> {
         let domains = &self.request.domains;
-        Ok(match domains.current.as_slice() {
-            [builtin::COMBINED_LOCAL] if domains.deleted.is_empty() => {
+        match domains.current.as_slice() {
+            [builtin::DELETED_FROM_ANYWHERE] => None,
+            [domain] if domains.deleted.is_empty() => {
+                (*domain == builtin::COMBINED_LOCAL || of.len() >= TRACK_FROM).then_some(*domain)
+            }
+            _ => None,
+        }
+    }
+
+    /// The import times of items: those that are kept of a domain, else what records say.
+    pub(super) fn import_times(&self, domain: Option<ServiceId>) -> Result<ImportTimes<'_>> {
+        let library = self.view.library();
+        Ok(match domain {
+            Some(builtin::COMBINED_LOCAL) => {
                 ImportTimes::Combined(library.store.column(Column::ImportedMs)?)
             }
-            [domain]
-                if domains.deleted.is_empty()
-                    && *domain != builtin::DELETED_FROM_ANYWHERE
-                    && of.len() >= TRACK_FROM =>
-            {
-                ImportTimes::Domain(library.import_times.get(&library.store, *domain)?)
-            }
-            _ => ImportTimes::Records(self),
+            Some(domain) => ImportTimes::Domain(library.import_times.get(&library.store, domain)?),
+            None => ImportTimes::Records(self),
         })
     }
 
@@ -114,257 +108,374 @@ impl Search<'_> {
         current.chain(deleted.filter_map(|domain| item.deletion(*domain)?.deleted_ms))
     }
 
-    /// The items in the order of the search, at most `most`.
+    /// The first items in the order of the search, at most `most`, of those that fulfil some `later`
+    /// terms as well.
     pub(super) fn ordered(
         &self,
-        found: &RoaringBitmap,
+        found: RoaringBitmap,
+        later: &[&Term],
         most: Option<usize>,
     ) -> Result<Vec<ItemId>> {
         let most = most.unwrap_or(usize::MAX);
+        let first_of = |found: &RoaringBitmap| found.iter().take(most).map(ItemId).collect();
         if scope::is_all_known(self.view, &self.request.domains) {
-            return Ok(found.iter().take(most).map(ItemId).collect());
+            return Ok(first_of(&self.narrowed(later, found)?));
         }
-        let arrange = Arrange { ascending: self.request.ascending, most };
-        match self.request.sort {
-            Sort::CollectionSize => Ok(found.iter().take(most).map(ItemId).collect()),
+        let sort = self.request.sort;
+        let unkept = |found| -> Result<RoaringBitmap> { self.narrowed(later, found) };
+        let by = |domain| NumberKeys { search: self, domain };
+        let numbers = |domain| self.first(&by(domain), self.name(domain), &found, later, most);
+        match sort {
+            Sort::CollectionSize => Ok(first_of(&unkept(found)?)),
             Sort::Random => {
-                let mut ids: Vec<u32> = found.iter().collect();
-                random::shuffle_start(&mut ids, most);
-                ids.truncate(most);
+                let ids = random::some_shuffled(&unkept(found)?, most);
                 Ok(ids.into_iter().map(ItemId).collect())
             }
-            Sort::Size => self.by_column(found, Column::SizeBytes, arrange),
-            Sort::Filetype => self.by_column(found, Column::Filetype, arrange),
-            Sort::HasAudio => {
-                let sounds = self.column(Column::HasAudio)?;
-                // Files with sound come first where the smallest do.
-                arrange.keyed(found, |item| Ok(sounds.value(item).map(|sounds| -sounds)))
+            Sort::TagCount if !self.counts_are_stored()? => {
+                let found = unkept(found)?;
+                scan(&CountKeys(self), self.wanted(&found, most)).map(items)
             }
-            Sort::ModifiedTime => self.by_column(found, Column::ModifiedMs, arrange),
-            Sort::LastViewedTime => self.by_column(found, Column::LastViewedMs, arrange),
-            Sort::ArchivedTime => self.by_column(found, Column::ArchivedMs, arrange),
-            Sort::Duration => self.by_measure(found, Column::DurationMs, arrange),
-            Sort::Width => self.by_measure(found, Column::Width, arrange),
-            Sort::Height => self.by_measure(found, Column::Height, arrange),
-            Sort::Frames => self.by_measure(found, Column::Frames, arrange),
-            Sort::Ratio | Sort::Pixels => self.by_picture(found, arrange),
-            Sort::Framerate | Sort::Bitrate => self.by_rate(found, arrange),
-            Sort::MediaViews => self.by_sum(found, [Column::MediaViews, Column::ApiViews], arrange),
-            Sort::MediaViewtime => {
-                self.by_sum(found, [Column::MediaViewtimeMs, Column::ApiViewtimeMs], arrange)
+            Sort::ImportTime => match self.import_domain(&found) {
+                None => {
+                    let found = unkept(found)?;
+                    scan(&by(None), self.wanted(&found, most)).map(items)
+                }
+                domain => numbers(domain),
+            },
+            Sort::Hash | Sort::PixelHash | Sort::Blurhash => {
+                self.first(&TextKeys(self), self.name(None), &found, later, most)
             }
-            Sort::ImportTime => self.by_import(found, arrange),
-            Sort::TagCount => self.by_tags(found, arrange),
-            Sort::Hash | Sort::PixelHash | Sort::Blurhash => self.by_text(found, arrange),
-            Sort::ColourLightness => self.by_colour(found, ColourSort::Lightness, arrange),
-            Sort::ColourChroma => self.by_colour(found, ColourSort::Chroma, arrange),
-            Sort::ColourGreenRed => self.by_colour(found, ColourSort::GreenRed, arrange),
-            Sort::ColourBlueYellow => self.by_colour(found, ColourSort::BlueYellow, arrange),
-            Sort::ColourHue => self.by_colour(found, ColourSort::Hue, arrange),
+            _ => match colour_sort(sort) {
+                Some(sort) => {
+                    // The direction is part of the keys.
+                    let ascending = Some(self.request.ascending);
+                    let name = Name::Files { sort: self.request.sort, domain: None, ascending };
+                    self.first(&ColourKeys(self, sort), name, &found, later, most)
+                }
+                None => numbers(None),
+            },
         }
+    }
+
+    fn name(&self, domain: Option<ServiceId>) -> Name {
+        Name::Files { sort: self.request.sort, domain, ascending: None }
+    }
+
+    fn wanted<'f>(&self, found: &'f RoaringBitmap, most: usize) -> Wanted<'f> {
+        let is_turned = colour_sort(self.request.sort).is_none();
+        Wanted { found, descending: is_turned && !self.request.ascending, most }
+    }
+
+    /// The first in a kept order. What the later terms say is asked of a few at a time, in order,
+    /// until enough fulfil them.
+    fn first<K: Keys>(
+        &self,
+        keys: &K,
+        name: Name,
+        found: &RoaringBitmap,
+        later: &[&Term],
+        most: usize,
+    ) -> Result<Vec<ItemId>> {
+        let library = self.view.library();
+        let (store, kept) = (&library.store, library.orders.of(name));
+        if later.is_empty() {
+            return first(store, &kept, keys, self.wanted(found, most)).map(items);
+        }
+        let walk = match most < usize::MAX {
+            true => Walk::begin(store, &kept, keys, self.wanted(found, most))?,
+            false => None,
+        };
+        if let Some(mut walk) = walk {
+            let (mut room, mut ids) = (most.saturating_mul(2).max(BATCH_LEAST), Vec::new());
+            loop {
+                let mut batch = Vec::new();
+                let end = walk.batch(keys, room, &mut batch)?;
+                if end == Batch::Spent {
+                    break;
+                }
+                let fulfil = self.narrowed(later, batch.iter().copied().collect())?;
+                ids.extend(batch.into_iter().filter(|id| fulfil.contains(*id)));
+                if ids.len() >= most || end == Batch::Last {
+                    ids.truncate(most);
+                    return Ok(items(ids));
+                }
+                room = room.saturating_mul(2);
+            }
+        }
+        let found = self.narrowed(later, found.clone())?;
+        first(store, &kept, keys, self.wanted(&found, most)).map(items)
+    }
+
+    /// The newest item of all: orders are as of now.
+    fn last_item(&self) -> Result<u32> {
+        Ok(self.view.library().store.snapshot()?.last_item()?)
     }
 
     fn column(&self, column: Column) -> Result<ColumnValues<'_>> {
         Ok(self.view.library().store.column(column)?)
     }
 
-    fn by_column(
-        &self,
-        found: &RoaringBitmap,
-        column: Column,
-        arrange: Arrange,
-    ) -> Result<Vec<ItemId>> {
+    /// Reads a column as it is.
+    fn by_column(&self, column: Column) -> Result<NumberReader<'_>> {
         let values = self.column(column)?;
-        arrange.keyed(found, |item| Ok(values.value(item)))
+        Ok(Box::new(move |item| values.value(item).map(|value| (whole(value), 0))))
     }
 
     /// By a measurement of files: one that is missing is -1, a file that was never held is last.
-    fn by_measure(
-        &self,
-        found: &RoaringBitmap,
-        column: Column,
-        arrange: Arrange,
-    ) -> Result<Vec<ItemId>> {
+    fn by_measure(&self, column: Column) -> Result<NumberReader<'_>> {
         let values = self.column(column)?;
         let sizes = self.column(Column::SizeBytes)?;
-        arrange.keyed(found, |item| {
-            let is_known = sizes.value(item).is_some();
-            Ok(is_known.then(|| values.value(item).unwrap_or(-1)))
-        })
+        Ok(Box::new(move |item| {
+            sizes.value(item)?;
+            Some((whole(values.value(item).unwrap_or(-1)), 0))
+        }))
     }
 
-    fn by_picture(&self, found: &RoaringBitmap, arrange: Arrange) -> Result<Vec<ItemId>> {
+    fn by_picture(&self) -> Result<NumberReader<'_>> {
         let widths = self.column(Column::Width)?;
         let heights = self.column(Column::Height)?;
         let sizes = self.column(Column::SizeBytes)?;
         let is_ratio = self.request.sort == Sort::Ratio;
-        arrange.keyed(found, |item| {
-            if sizes.value(item).is_none() {
-                return Ok(None);
-            }
+        Ok(Box::new(move |item| {
+            sizes.value(item)?;
             let both = widths.value(item).zip(heights.value(item));
             let measure = both.and_then(|(width, height)| match is_ratio {
                 true => (height > 0).then(|| width as f64 / height as f64),
                 false => Some(width as f64 * height as f64),
             });
-            Ok(Some(Real(measure.unwrap_or(-1.0))))
-        })
+            Some((real(measure.unwrap_or(-1.0)), 0))
+        }))
     }
 
-    /// By frames a second, or by bytes a millisecond and then those a frame.
-    fn by_rate(&self, found: &RoaringBitmap, arrange: Arrange) -> Result<Vec<ItemId>> {
+    fn by_framerate(&self) -> Result<NumberReader<'_>> {
         let frames = self.column(Column::Frames)?;
         let durations = self.column(Column::DurationMs)?;
         let sizes = self.column(Column::SizeBytes)?;
-        if self.request.sort == Sort::Framerate {
-            return arrange.keyed(found, |item| {
-                let rate = framerate(frames.value(item), durations.value(item));
-                Ok(sizes.value(item).map(|_| Real(rate.unwrap_or(-1.0))))
-            });
-        }
+        Ok(Box::new(move |item| {
+            sizes.value(item)?;
+            let rate = framerate(frames.value(item), durations.value(item));
+            Some((real(rate.unwrap_or(-1.0)), 0))
+        }))
+    }
+
+    /// By bytes a millisecond and then those a frame.
+    fn by_bitrate(&self) -> Result<NumberReader<'_>> {
+        let frames = self.column(Column::Frames)?;
+        let durations = self.column(Column::DurationMs)?;
+        let sizes = self.column(Column::SizeBytes)?;
         let widths = self.column(Column::Width)?;
         let heights = self.column(Column::Height)?;
-        arrange.keyed(found, |item| {
-            let Some(size) = sizes.value(item) else { return Ok(None) };
+        Ok(Box::new(move |item| {
+            let size = sizes.value(item)?;
             let above_zero = |value: Option<i64>| value.filter(|value| *value > 0);
             let key = match above_zero(durations.value(item)) {
                 _ if size == 0 => (-1.0, -1.0),
                 Some(duration) => {
                     let rate = size as f64 / duration as f64;
-                    (
-                        rate,
-                        above_zero(frames.value(item)).map_or(0.0, |frames| rate / frames as f64),
-                    )
+                    let frames = above_zero(frames.value(item));
+                    (rate, frames.map_or(0.0, |frames| rate / frames as f64))
                 }
                 None => {
                     let both = above_zero(widths.value(item)).zip(above_zero(heights.value(item)));
                     (0.0, both.map_or(0.0, |(w, h)| size as f64 / (w as f64 * h as f64)))
                 }
             };
-            Ok(Some((Real(key.0), Real(key.1))))
-        })
+            Some((real(key.0), real(key.1)))
+        }))
     }
 
-    fn by_sum(
-        &self,
-        found: &RoaringBitmap,
-        columns: [Column; 2],
-        arrange: Arrange,
-    ) -> Result<Vec<ItemId>> {
+    fn by_sum(&self, columns: [Column; 2]) -> Result<NumberReader<'_>> {
         let [first, second] = columns;
         let (first, second) = (self.column(first)?, self.column(second)?);
-        arrange.keyed(found, |item| {
+        Ok(Box::new(move |item| {
             let both = [first.value(item), second.value(item)];
-            Ok(both.into_iter().flatten().reduce(i64::saturating_add))
-        })
+            let sum = both.into_iter().flatten().reduce(i64::saturating_add);
+            sum.map(|sum| (whole(sum), 0))
+        }))
+    }
+}
+
+/// Reads a key that columns tell.
+type NumberReader<'a> = Box<dyn Fn(ItemId) -> Option<Numbers> + 'a>;
+
+/// So many files at least are asked at once whether they fulfil a term.
+const BATCH_LEAST: usize = if cfg!(test) { 3 } else { 512 };
+
+fn items(ids: Vec<u32>) -> Vec<ItemId> {
+    ids.into_iter().map(ItemId).collect()
+}
+
+fn colour_sort(sort: Sort) -> Option<ColourSort> {
+    Some(match sort {
+        Sort::ColourLightness => ColourSort::Lightness,
+        Sort::ColourChroma => ColourSort::Chroma,
+        Sort::ColourGreenRed => ColourSort::GreenRed,
+        Sort::ColourBlueYellow => ColourSort::BlueYellow,
+        Sort::ColourHue => ColourSort::Hue,
+        _ => return None,
+    })
+}
+
+/// Sorts by what columns tell, and by import times.
+struct NumberKeys<'s, 'v> {
+    search: &'s Search<'v>,
+    /// For import times: the domain whose times are kept.
+    domain: Option<ServiceId>,
+}
+
+impl Keys for NumberKeys<'_, '_> {
+    type Group = Numbers;
+    type Tie = ();
+
+    fn reader(&self) -> Result<Reader<'_, Self>> {
+        let search = self.search;
+        let number: NumberReader<'_> = match search.request.sort {
+            Sort::ImportTime => {
+                let times = search.import_times(self.domain)?;
+                return Ok(Box::new(move |id| {
+                    let time = times.of(ItemId(id))?;
+                    Ok(time.map(|time| ((whole(time), u64::from(id)), ())))
+                }));
+            }
+            Sort::HasAudio => {
+                let sounds = search.column(Column::HasAudio)?;
+                // Files with sound come first where the smallest do.
+                Box::new(move |item| sounds.value(item).map(|sounds| (whole(-sounds), 0)))
+            }
+            Sort::TagCount => {
+                let counts = search.column(Column::Tags)?;
+                Box::new(move |item| Some((whole(counts.value(item).unwrap_or(0)), 0)))
+            }
+            Sort::Filetype => search.by_column(Column::Filetype)?,
+            Sort::ModifiedTime => search.by_column(Column::ModifiedMs)?,
+            Sort::LastViewedTime => search.by_column(Column::LastViewedMs)?,
+            Sort::ArchivedTime => search.by_column(Column::ArchivedMs)?,
+            Sort::Duration => search.by_measure(Column::DurationMs)?,
+            Sort::Width => search.by_measure(Column::Width)?,
+            Sort::Height => search.by_measure(Column::Height)?,
+            Sort::Frames => search.by_measure(Column::Frames)?,
+            Sort::Ratio | Sort::Pixels => search.by_picture()?,
+            Sort::Framerate => search.by_framerate()?,
+            Sort::Bitrate => search.by_bitrate()?,
+            Sort::MediaViews => search.by_sum([Column::MediaViews, Column::ApiViews])?,
+            Sort::MediaViewtime => {
+                search.by_sum([Column::MediaViewtimeMs, Column::ApiViewtimeMs])?
+            }
+            _ => search.by_column(Column::SizeBytes)?,
+        };
+        Ok(Box::new(move |id| Ok(number(ItemId(id)).map(|number| (number, ())))))
     }
 
-    fn by_import(&self, found: &RoaringBitmap, arrange: Arrange) -> Result<Vec<ItemId>> {
-        let times = self.import_times(found)?;
-        arrange.keyed(found, |item| Ok(times.of(item)?.map(|time| (time, item.0))))
+    fn last(&self) -> Result<u32> {
+        self.search.last_item()
+    }
+}
+
+/// Sorts by the number of tags that are shown, where siblings and parents have a say.
+struct CountKeys<'s, 'v>(&'s Search<'v>);
+
+impl Keys for CountKeys<'_, '_> {
+    type Group = i64;
+    type Tie = ();
+
+    fn reader(&self) -> Result<Reader<'_, Self>> {
+        let count = |id| self.0.count_shown(ItemId(id), &NamespaceFilter::Any);
+        Ok(Box::new(move |id| Ok(Some((count(id)?, ())))))
     }
 
-    fn by_tags(&self, found: &RoaringBitmap, arrange: Arrange) -> Result<Vec<ItemId>> {
-        if self.counts_are_stored()? {
-            let counts = self.column(Column::Tags)?;
-            return arrange.keyed(found, |item| Ok(Some(counts.value(item).unwrap_or(0))));
+    fn last(&self) -> Result<u32> {
+        self.0.last_item()
+    }
+}
+
+/// Sorts by hashes.
+struct TextKeys<'s, 'v>(&'s Search<'v>);
+
+impl TextKeys<'_, '_> {
+    fn of(&self, item: Item) -> Option<Vec<u8>> {
+        match self.0.request.sort {
+            Sort::Hash => item.sha256.map(|hash| hash.0.to_vec()),
+            Sort::PixelHash => item.media?.pixel_hash.map(|hash| hash.to_vec()),
+            _ => item.media?.blurhash.map(String::into_bytes),
         }
-        arrange.keyed(found, |item| Ok(Some(self.count_shown(item, &NamespaceFilter::Any)?)))
-    }
-
-    fn by_text(&self, found: &RoaringBitmap, arrange: Arrange) -> Result<Vec<ItemId>> {
-        let key = |item: Item| -> Option<Vec<u8>> {
-            match self.request.sort {
-                Sort::Hash => item.sha256.map(|hash| hash.0.to_vec()),
-                Sort::PixelHash => item.media?.pixel_hash.map(|hash| hash.to_vec()),
-                _ => item.media?.blurhash.map(String::into_bytes),
-            }
-        };
-        arrange.keyed(found, |item| Ok(self.view.snapshot.item(item)?.and_then(key)))
-    }
-
-    fn by_colour(
-        &self,
-        found: &RoaringBitmap,
-        sort: ColourSort,
-        arrange: Arrange,
-    ) -> Result<Vec<ItemId>> {
-        let library = self.view.library();
-        let colours = library.colours.get(&library.store)?;
-        let key = |id| (colour::key(tracked::fact_of(&colours, id), sort), id);
-        let keys = found.iter().map(key).collect();
-        let order = |left: &(colour::ColourKey, u32), right: &(colour::ColourKey, u32)| {
-            left.0.order(&right.0, arrange.ascending).then(left.1.cmp(&right.1))
-        };
-        Ok(arrange.first(keys, order))
     }
 }
 
-/// How to arrange: which direction, and how many are wanted.
-#[derive(Clone, Copy)]
-struct Arrange {
-    ascending: bool,
-    most: usize,
-}
+impl Keys for TextKeys<'_, '_> {
+    type Group = Vec<u8>;
+    type Tie = ();
 
-impl Arrange {
-    /// The items by key; those without one at the end.
-    fn keyed<K: Ord>(
-        self,
-        found: &RoaringBitmap,
-        key: impl Fn(ItemId) -> store::Result<Option<K>>,
-    ) -> Result<Vec<ItemId>> {
-        let order = |left: &(K, u32), right: &(K, u32)| {
-            let by_key = left.0.cmp(&right.0);
-            let by_key = if self.ascending { by_key } else { by_key.reverse() };
-            by_key.then(left.1.cmp(&right.1))
-        };
-        // Of a few among many only those are kept that may be of them.
-        let all = usize::try_from(found.len()).unwrap_or(usize::MAX);
-        let room = self.most.saturating_mul(4).saturating_add(256).min(all);
-        let mut keys: Vec<(K, u32)> = Vec::with_capacity(room);
-        let (mut is_cut, mut last) = (false, Vec::new());
-        let mut visit = |id: u32| -> store::Result<()> {
-            let Some(key) = key(ItemId(id))? else {
-                last.push(ItemId(id));
-                return Ok(());
-            };
-            let row = (key, id);
-            if is_cut && order(&row, &keys[self.most]).is_gt() {
-                return Ok(());
-            }
-            keys.push(row);
-            if keys.len() == room && room < all {
-                // The one at `most` is behind all that are wanted: whatever is behind it is not.
-                keys.select_nth_unstable_by(self.most, order);
-                keys.truncate(self.most + 1);
-                is_cut = true;
-            }
+    fn reader(&self) -> Result<Reader<'_, Self>> {
+        // As of now: the order has followed all that was noted by then.
+        let snapshot = self.0.view.library().store.snapshot()?;
+        Ok(Box::new(move |id| {
+            let item = snapshot.item(ItemId(id))?;
+            Ok(item.and_then(|item| self.of(item)).map(|text| (text, ())))
+        }))
+    }
+
+    fn last(&self) -> Result<u32> {
+        self.0.last_item()
+    }
+
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    fn all(&self) -> Result<Rows<Self>> {
+        let mut rows = Vec::new();
+        self.0.view.library().store.snapshot()?.scan(&ITEMS, |id, item| {
+            rows.extend(self.of(item).map(|text| ((text, ()), id.0)));
             Ok(())
-        };
-        // Later ids tend to have later times: seen first, they rule the others out.
-        if self.ascending {
-            found.iter().try_for_each(&mut visit)?;
-        } else {
-            found.iter().rev().try_for_each(&mut visit)?;
-            last.reverse();
-        }
-        let mut ordered = self.first(keys, order);
-        ordered.extend(last.into_iter().take(self.most - ordered.len()));
-        Ok(ordered)
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Sorts by colour, in one direction.
+struct ColourKeys<'s, 'v>(&'s Search<'v>, ColourSort);
+
+/// A colour where it stands in its direction.
+struct Shade {
+    key: ColourKey,
+    ascending: bool,
+}
+
+impl Ord for Shade {
+    fn cmp(&self, other: &Shade) -> Ordering {
+        self.key.order(&other.key, self.ascending)
+    }
+}
+
+impl PartialOrd for Shade {
+    fn partial_cmp(&self, other: &Shade) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Shade {
+    fn eq(&self, other: &Shade) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Shade {}
+
+impl Keys for ColourKeys<'_, '_> {
+    type Group = Shade;
+    type Tie = ();
+
+    fn reader(&self) -> Result<Reader<'_, Self>> {
+        let library = self.0.view.library();
+        let colours = library.colours.get(&library.store)?;
+        let ascending = self.0.request.ascending;
+        Ok(Box::new(move |id| {
+            let key = colour::key(tracked::fact_of(&colours, id), self.1);
+            Ok(Some((Shade { key, ascending }, ())))
+        }))
     }
 
-    /// The first of some keys, in order.
-    fn first<K>(
-        self,
-        mut keys: Vec<(K, u32)>,
-        order: impl Fn(&(K, u32), &(K, u32)) -> Ordering,
-    ) -> Vec<ItemId> {
-        if self.most < keys.len() {
-            keys.select_nth_unstable_by(self.most, &order);
-            keys.truncate(self.most);
-        }
-        keys.sort_unstable_by(&order);
-        keys.into_iter().map(|(_, id)| ItemId(id)).collect()
+    fn last(&self) -> Result<u32> {
+        self.0.last_item()
     }
 }

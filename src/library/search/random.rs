@@ -1,5 +1,7 @@
 //! Chance: some of a set, and shuffled lists.
 
+use std::collections::HashSet;
+
 use roaring::RoaringBitmap;
 
 /// A small generator (splitmix64), seeded by the system.
@@ -29,19 +31,31 @@ pub(super) fn some_of(set: &RoaringBitmap, count: usize) -> RoaringBitmap {
     if set.len() <= count as u64 {
         return set.clone();
     }
-    let mut ids: Vec<u32> = set.iter().collect();
-    shuffle_start(&mut ids, count);
-    ids.truncate(count);
-    ids.into_iter().collect()
+    some_shuffled(set, count).into_iter().collect()
 }
 
-/// Puts any ids, in any order, at the first `count` places.
-pub(super) fn shuffle_start(ids: &mut [u32], count: usize) {
+/// At most `count` ids of a set, any, in any order.
+pub(super) fn some_shuffled(set: &RoaringBitmap, count: usize) -> Vec<u32> {
+    let length = usize::try_from(set.len()).unwrap_or(usize::MAX);
     let mut chance = Chance::new();
-    for place in 0..count.min(ids.len()) {
-        let other = place + chance.below(ids.len() - place);
+    if count < length / 8 {
+        // A few of many: by their places, each taken once.
+        let (mut taken, mut ids) = (HashSet::with_capacity(count), Vec::with_capacity(count));
+        while ids.len() < count {
+            let place = u32::try_from(chance.below(length)).unwrap_or(u32::MAX);
+            if taken.insert(place) {
+                ids.extend(set.select(place));
+            }
+        }
+        return ids;
+    }
+    let mut ids: Vec<u32> = set.iter().collect();
+    for place in 0..count.min(length) {
+        let other = place + chance.below(length - place);
         ids.swap(place, other);
     }
+    ids.truncate(count);
+    ids
 }
 
 #[cfg(test)]
@@ -51,7 +65,7 @@ mod tests {
     #[test]
     fn some_are_as_many_as_asked_and_of_the_set() {
         let set: RoaringBitmap = (0..5000).step_by(7).collect();
-        for count in [0, 1, 100, 5000] {
+        for count in [0, 1, 80, 100, 5000] {
             let some = some_of(&set, count);
             assert_eq!(some.len(), (count as u64).min(set.len()));
             assert!(some.is_subset(&set));

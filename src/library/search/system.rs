@@ -51,6 +51,20 @@ pub(super) fn cost(predicate: &SystemPredicate) -> u8 {
     }
 }
 
+/// Whether a predicate that is no set is answered item by item at a like cost for each: others
+/// first walk tables of addresses, numbered tags or groups.
+pub(super) fn is_pointwise(predicate: &SystemPredicate) -> bool {
+    matches!(
+        predicate,
+        SystemPredicate::Number { .. }
+            | SystemPredicate::Ratio(_)
+            | SystemPredicate::TagCount { .. }
+            | SystemPredicate::Time { .. }
+            | SystemPredicate::Views { .. }
+            | SystemPredicate::Viewtime { .. }
+    )
+}
+
 fn set_of(flag: Flag) -> store::Flag {
     match flag {
         Flag::Audio => store::Flag::HasAudio,
@@ -274,7 +288,7 @@ impl Search<'_> {
             return Ok(within.clone());
         }
         if domains.current.len() == 1 && domains.deleted.is_empty() {
-            let times = self.import_times(within)?;
+            let times = self.import_times(self.import_domain(within))?;
             return Self::filter(within, |item| Ok(test.matches(times.of(item)?)));
         }
         Self::filter(within, |item| {

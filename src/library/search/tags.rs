@@ -1,18 +1,23 @@
 //! Tags in searches. What counts is what is shown: stored tags after siblings and parents.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use super::Search;
+use super::gather::{GATHER_FROM, Gathered};
 use crate::library::View;
 use crate::library::error::Result;
+use crate::library::tallies::Tally;
 use crate::model::ids::{ItemId, ServiceId, TagId};
 use crate::model::number_test::{NumberOp, NumberTest};
 use crate::model::predicate::{NamespaceFilter, TagQuestion, TagStatus};
 use crate::model::tag::{self, Tag};
 use crate::model::tag_pattern::{NamespacePattern, SubtagPattern, TagPattern};
-use crate::store::{Mappings, NAMESPACE_BY_TEXT, NamespaceId, Read, SetKey, Status, TAG_BY_TEXT};
+use crate::store::{
+    Mappings, NAMESPACE_BY_TEXT, NamespaceId, Packed, Read, SetKey, Status, TAG_BY_TEXT,
+};
 
 impl View {
     /// The items on which a service shows a tag: the union over all stored tags that make it shown.
@@ -27,6 +32,43 @@ impl View {
             all |= self.snapshot.set(SetKey::Tag(service, status, stored))?;
         }
         Ok(all)
+    }
+
+    /// All tags that services show on an item with one of some statuses, each once.
+    fn shown_with(
+        &self,
+        services: &[ServiceId],
+        statuses: &[Status],
+        mappings: &Mappings,
+    ) -> BTreeSet<TagId> {
+        let mut shown = BTreeSet::new();
+        for service in services {
+            let Some(tags) = mappings.service(*service) else { continue };
+            for status in statuses {
+                shown.extend(self.shown_tags(*service, tags.tags(*status)));
+            }
+        }
+        shown
+    }
+
+    /// How many different tags of one kind of namespace services show on an item.
+    pub(super) fn count_shown(
+        &self,
+        services: &[ServiceId],
+        statuses: &[Status],
+        item: ItemId,
+        filter: &NamespaceFilter,
+    ) -> crate::store::Result<i64> {
+        let shown = self.shown_with(services, statuses, &self.snapshot.mappings(item)?);
+        if *filter == NamespaceFilter::Any {
+            return Ok(i64::try_from(shown.len()).unwrap_or(i64::MAX));
+        }
+        let mut count = 0;
+        for tag in shown {
+            let text = self.library().lexicon.text(&self.snapshot, tag)?;
+            count += i64::from(filter.matches(tag::split(&text).0));
+        }
+        Ok(count)
     }
 }
 
@@ -107,7 +149,7 @@ impl Search<'_> {
                 Ok(self.shown_on(&mappings).iter().any(|tag| tags.contains(tag.0)))
             });
         }
-        let mut found = RoaringBitmap::new();
+        let (mut found, mut gathered) = (RoaringBitmap::new(), Gathered::default());
         for service in &self.services {
             for status in &self.statuses {
                 // Most services have nothing pending: one look spares one for each tag.
@@ -115,23 +157,20 @@ impl Search<'_> {
                     continue;
                 }
                 for tag in tags {
-                    found |= self.view.shown_set(*service, *status, TagId(tag))? & &within;
+                    let bearers = self.view.shown_set(*service, *status, TagId(tag))?;
+                    match tags.len() >= GATHER_FROM {
+                        true => gathered.extend(bearers),
+                        false => found |= bearers,
+                    }
                 }
             }
         }
-        Ok(found)
+        Ok((found | gathered.into_set()) & within)
     }
 
     /// All tags shown on an item, over all services and statuses that count, each once.
-    pub(super) fn shown_on(&self, mappings: &Mappings) -> BTreeSet<TagId> {
-        let mut shown = BTreeSet::new();
-        for service in &self.services {
-            let Some(tags) = mappings.service(*service) else { continue };
-            for status in &self.statuses {
-                shown.extend(self.view.shown_tags(*service, tags.tags(*status)));
-            }
-        }
-        shown
+    fn shown_on(&self, mappings: &Mappings) -> BTreeSet<TagId> {
+        self.view.shown_with(&self.services, &self.statuses, mappings)
     }
 
     /// Of some items those that show any tag of the namespaces meant.
@@ -304,16 +343,28 @@ impl Search<'_> {
         item: ItemId,
         filter: &NamespaceFilter,
     ) -> crate::store::Result<i64> {
-        let snapshot = &self.view.snapshot;
-        let shown = self.shown_on(&snapshot.mappings(item)?);
-        if *filter == NamespaceFilter::Any {
-            return Ok(i64::try_from(shown.len()).unwrap_or(i64::MAX));
-        }
-        let mut count = 0;
-        for tag in shown {
-            let text = self.view.library().lexicon.text(snapshot, tag)?;
-            count += i64::from(filter.matches(tag::split(&text).0));
-        }
-        Ok(count)
+        self.view.count_shown(&self.services, &self.statuses, item, filter)
+    }
+
+    /// Those numbers for many items, where they are in memory or many are asked about.
+    pub(super) fn counts_shown(
+        &self,
+        filter: &NamespaceFilter,
+        for_items: u64,
+    ) -> Result<Option<Arc<Packed>>> {
+        let (services, statuses) = (&self.services, &self.statuses);
+        let tally = Tally::Shown(filter.clone(), services.clone(), statuses.clone());
+        let items = |view: &View, tag| {
+            let mut items = RoaringBitmap::new();
+            for service in services {
+                for status in statuses {
+                    items |= view.shown_set(*service, *status, tag)?;
+                }
+            }
+            Ok(items)
+        };
+        let one =
+            |view: &View, item| Ok(view.count_shown(services, statuses, ItemId(item), filter)?);
+        self.view.tally(tally, for_items, &|name| filter.matches(name), &items, &one)
     }
 }

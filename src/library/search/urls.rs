@@ -3,13 +3,17 @@
 use roaring::RoaringBitmap;
 
 use super::Search;
+use super::gather::Gathered;
 use crate::library::error::Result;
 use crate::model::predicate::UrlTest;
 use crate::model::url_class::{UrlClass, UrlClasses};
 use crate::store::{DocumentKind, Flag, LookupKind, Read, SetKey, reversed_host, url_lookup};
 
 /// Above so many items the table of addresses is walked instead of reading their records.
-const WALK_FROM: u64 = 5_000;
+pub(super) const WALK_FROM: u64 = 5_000;
+
+/// From so many addresses on those of a domain are many.
+const POPULAR_FROM: u32 = if cfg!(test) { 1 } else { 4_000 };
 
 impl Search<'_> {
     /// Items with exactly this address.
@@ -21,13 +25,42 @@ impl Search<'_> {
     /// Items with an address of this host or of one below it.
     pub(super) fn with_url_domain(&self, domain: &str) -> Result<RoaringBitmap> {
         let host = reversed_host(domain);
-        let mut found = RoaringBitmap::new();
+        let mut found = Gathered::default();
         self.view.snapshot.lookups_below(LookupKind::Url, host.as_bytes(), &mut |text, item| {
             if matches!(text.get(host.len()), Some(b' ' | b'.')) {
                 found.insert(item.0);
             }
+            true
         })?;
-        Ok(found)
+        Ok(found.into_set())
+    }
+
+    /// Whether so many addresses begin like those of a host that reading them all is slow.
+    pub(super) fn is_popular_domain(&self, domain: &str) -> Result<bool> {
+        let (host, mut left) = (reversed_host(domain), POPULAR_FROM);
+        self.view.snapshot.lookups_below(LookupKind::Url, host.as_bytes(), &mut |_, _| {
+            left -= 1;
+            left > 0
+        })?;
+        Ok(left == 0)
+    }
+
+    /// Of a few items those with an address of this host or of one below it.
+    pub(super) fn few_with_url_domain(
+        &self,
+        domain: &str,
+        within: &RoaringBitmap,
+    ) -> Result<RoaringBitmap> {
+        let host = reversed_host(domain);
+        let snapshot = &self.view.snapshot;
+        let asked = snapshot.set(SetKey::Flag(Flag::HasUrls))? & within;
+        let fits = |url: &String| {
+            let text = url_lookup(url);
+            text.starts_with(host.as_bytes()) && matches!(text.get(host.len()), Some(b' ' | b'.'))
+        };
+        Self::filter(&asked, |item| {
+            Ok(snapshot.item(item)?.is_some_and(|item| item.urls.iter().any(fits)))
+        })
     }
 
     /// Of some items those with an address that fits, or those with none.
@@ -80,6 +113,7 @@ impl Search<'_> {
             {
                 found.insert(item.0);
             }
+            true
         })?;
         Ok(found)
     }
