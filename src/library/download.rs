@@ -147,6 +147,29 @@ impl Library {
     }
 
     /// One request; redirections are answers.
+    /// Fetches a small file that a client names by its address, such as a picture.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it cannot be had, is private, or is larger than `bytes_max`.
+    pub fn fetch_bytes(self: &std::sync::Arc<Self>, url: &str, bytes_max: u64) -> Result<Vec<u8>> {
+        let is_too_large = std::cell::Cell::new(false);
+        let told = |bytes: u64, _: Option<u64>| {
+            is_too_large.set(bytes > bytes_max);
+            bytes <= bytes_max
+        };
+        let fetched = self.fetch(url, &told).map_err(|unfetched| {
+            let reason = match unfetched {
+                _ if is_too_large.get() => format!("it is larger than {bytes_max} bytes"),
+                Unfetched::Ignored(reason) | Unfetched::Failed(reason) => reason,
+                Unfetched::Later { reason, .. } => reason,
+                Unfetched::Stopped => "the library is being closed".to_owned(),
+            };
+            Error::Invalid(format!("{url} could not be fetched: {reason}"))
+        })?;
+        let context = |error| Error::File { context: url.to_owned(), error };
+        std::fs::read(fetched.file.path()).map_err(context)
+    }
+
     fn ask(
         self: &std::sync::Arc<Self>,
         url: &str,

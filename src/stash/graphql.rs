@@ -51,7 +51,8 @@ pub(super) async fn execute(
     })
 }
 
-/// Tells the thread that answers when the client is gone: what waits for it is dropped then.
+/// Tells the thread that answers that nobody waits for it any more: what does is dropped when a
+/// request takes too long.
 struct Gone(Arc<AtomicBool>);
 
 impl Drop for Gone {

@@ -475,16 +475,27 @@ fn tag_picture(call: &Call<'_>) -> Result<Answer, Refused> {
     call.entity_picture(EntityKind::Tag)
 }
 
+/// The type of bytes that are no picture.
+pub(super) const UNKNOWN_MIME: &str = "application/octet-stream";
+
+/// Whether bytes begin as a drawing does: with its element, behind what XML puts before it.
+fn is_svg(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(1024)];
+    let head = String::from_utf8_lossy(head).to_lowercase();
+    head.trim_start().starts_with('<') && head.contains("<svg")
+}
+
 /// The type of a picture by its first bytes.
-fn sniff(bytes: &[u8]) -> &'static str {
+pub(super) fn sniff(bytes: &[u8]) -> &'static str {
     match bytes {
         [0xFF, 0xD8, ..] => "image/jpeg",
         [0x89, b'P', b'N', b'G', ..] => "image/png",
         [b'G', b'I', b'F', ..] => "image/gif",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         [b'B', b'M', ..] => "image/bmp",
-        _ if bytes.trim_ascii_start().starts_with(b"<") => "image/svg+xml",
-        _ => "application/octet-stream",
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f' | b's', ..] => "image/avif",
+        _ if is_svg(bytes) => "image/svg+xml",
+        _ => UNKNOWN_MIME,
     }
 }
 
@@ -546,6 +557,8 @@ mod tests {
         assert_eq!(sniff(b"\xFF\xD8\xFF"), "image/jpeg");
         assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), "image/webp");
         assert_eq!(sniff(b"  <svg/>"), "image/svg+xml");
+        assert_eq!(sniff(b"<?xml version='1.0'?><svg/>"), "image/svg+xml");
+        assert_eq!(sniff(b"<!doctype html><p>"), "application/octet-stream");
         assert_eq!(sniff(b""), "application/octet-stream");
     }
 }

@@ -1,11 +1,15 @@
 //! Reading what inputs of several types have in common.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 
 use crate::graphql::{FieldError, Map, Value};
+use crate::library::Library;
 use crate::library::entities::ListChange;
 use crate::model::ids::TagId;
 use crate::model::time::{now_ms, parse_timestamp};
+use crate::stash::media::{UNKNOWN_MIME, sniff};
 use crate::stash::scope::{parse_id, parse_tags};
 
 /// Bytes of a picture at most.
@@ -126,11 +130,23 @@ pub(super) fn stash_ids(input: &Map) -> Result<Option<Vec<StashId>>, FieldError>
     Ok(Some(ids))
 }
 
-/// A picture: absent, taken away, or its bytes.
-pub(super) fn picture(input: &Map, name: &str) -> Result<Option<Option<Vec<u8>>>, FieldError> {
+/// A picture: absent, taken away, or its bytes, which may be at an address.
+pub(super) fn picture(
+    library: &Arc<Library>,
+    input: &Map,
+    name: &str,
+) -> Result<Option<Option<Vec<u8>>>, FieldError> {
     let Some(text) = text(input, name) else { return Ok(None) };
     if text.is_empty() {
         return Ok(Some(None));
+    }
+    if text.starts_with("http://") || text.starts_with("https://") {
+        let bytes = library.fetch_bytes(&text, PICTURE_MAX as u64)?;
+        // A page that says why there is no picture is none.
+        if sniff(&bytes) == UNKNOWN_MIME {
+            return Err(FieldError::new(format!("what is at {text} is no picture")));
+        }
+        return Ok(Some(Some(bytes)));
     }
     let encoded = text
         .strip_prefix("data:")
@@ -194,10 +210,17 @@ mod tests {
 
     #[test]
     fn pictures_come_as_data_addresses() {
-        let read = |text: &str| picture(&map(serde_json::json!({"image": text})), "image");
+        let folder = std::env::temp_dir().join(format!("diptych-inputs-{}", std::process::id()));
+        let library = Library::open(crate::library::Settings::at(&folder)).unwrap();
+        let read =
+            |text: &str| picture(&library, &map(serde_json::json!({"image": text})), "image");
         assert_eq!(read("data:image/png;base64,AAEC").unwrap(), Some(Some(vec![0, 1, 2])));
         assert_eq!(read("").unwrap(), Some(None));
         assert!(read("data:image/png;base64,*").is_err());
         assert!(read("picture.png").is_err());
+        // Addresses of this machine are for nobody else to fetch.
+        assert!(read("http://127.0.0.1:9/picture.png").is_err());
+        drop(library);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -192,7 +192,12 @@ pub(super) fn read_edit(
     }
     let primary = input.str("primary_file_id");
     let primary = primary.map(|text| parse_id(text, "primary file id")).transpose()?.map(PlaceId);
-    Ok(Edit { id, edit, cover: inputs::picture(input, "cover_image")?.flatten(), primary })
+    Ok(Edit {
+        id,
+        edit,
+        cover: inputs::picture(&scope.shared.library, input, "cover_image")?.flatten(),
+        primary,
+    })
 }
 
 /// Groups, and the place of the scene in those where one is given.

@@ -323,6 +323,8 @@ pub(in crate::stash) fn folder_matches(
             "created_at" => time(folder.created_ms)?,
             "updated_at" => time(folder.updated_ms)?,
             "gallery_count" => NumberTest::read(name, value)?.matches(Some(0.0)),
+            // No folder is a gallery.
+            "galleries_filter" => object(name, value)?.is_empty(),
             "parent_folder" => match IdsTest::read(name, value, true)? {
                 Some(test) => in_folder(scope, &test, folder.parent)?,
                 None => true,
