@@ -24,6 +24,14 @@ pub struct Still {
 /// decoder.
 #[must_use]
 pub fn still(bytes: &[u8], kind: FileType) -> Option<Still> {
+    if kind == FileType::JXL
+        && let Some(jpeg) = super::jxl::jpeg(bytes)
+    {
+        let mut still = still(&jpeg, FileType::JPEG)?;
+        // The reference's reader tells a profile of every JPEG XL, made up if need be.
+        still.facts.icc_profile.get_or_insert_default();
+        return Some(still);
+    }
     let facts = metadata::facts(bytes, kind);
     let mut pixel_hash = None;
     let picture = match kind {
@@ -69,7 +77,11 @@ pub fn frame(bytes: &[u8], kind: FileType, index: usize) -> Option<Picture> {
         }
         _ => return None,
     };
-    let pixels = frame.into_buffer();
+    let mut pixels = frame.into_buffer();
+    if kind == FileType::ANIMATED_GIF {
+        // What ffmpeg leaves free is white, and a blurhash sees that.
+        pixels.pixels_mut().filter(|p| p.0[3] == 0).for_each(|p| p.0 = [255, 255, 255, 0]);
+    }
     Picture::new(pixels.width(), pixels.height(), 4, pixels.into_raw())
 }
 
@@ -77,10 +89,10 @@ fn raw_picture(bytes: &[u8], kind: FileType) -> Option<Picture> {
     match kind {
         FileType::WEBP | FileType::ANIMATED_WEBP => webp_picture(bytes),
         FileType::GIF | FileType::ANIMATED_GIF => gif_picture(bytes),
-        FileType::BMP => with_image(bytes, ImageFormat::Bmp),
+        FileType::BMP => bmp_picture(bytes),
         FileType::ICO => ico_picture(bytes),
         FileType::QOI => with_image(bytes, ImageFormat::Qoi),
-        FileType::JXL | FileType::ANIMATED_JXL => jxl_picture(bytes),
+        FileType::JXL | FileType::ANIMATED_JXL => super::jxl::picture(bytes),
         FileType::PSD => super::psd::composite(bytes),
         FileType::AVIF | FileType::HEIC | FileType::HEIF => super::coded::picture(bytes, kind),
         _ => None,
@@ -115,21 +127,20 @@ fn png_picture(bytes: &[u8], facts: &Facts) -> Option<Picture> {
     let palette = info.palette.as_ref().map(|palette| palette.to_vec()).unwrap_or_default();
     let alphas = info.trns.as_ref().map(|alphas| alphas.to_vec());
     let (gamma, chromaticities) = (info.gama_chunk, info.chrm_chunk);
-    let managed = matches!(kind, png::ColorType::Rgb | png::ColorType::Rgba);
+    // Grey with alpha is read as colours where it is of 16 bits.
+    let managed = matches!(kind, png::ColorType::Rgb | png::ColorType::Rgba)
+        || kind == png::ColorType::GrayscaleAlpha && depth == 16;
     let srgb = info.srgb.is_some();
     let mut raw = vec![0; reader.output_buffer_size()?];
-    // What cannot be read of a damaged file stays black.
+    // What cannot be read of a damaged file stays black, be it all.
     let stride = raw.len() / height as usize;
-    let whole = reader.next_frame(&mut raw).is_ok();
+    let _damaged = reader.next_frame(&mut raw);
     let samples = Samples { kind, depth, palette: &palette, alphas: alphas.as_deref() };
     let mut pixels = Vec::with_capacity(width as usize * height as usize * samples.channels());
     for row in raw.chunks_exact(stride) {
         samples.append(row, width as usize, &mut pixels);
     }
     let picture = Picture::new(width, height, samples.channels(), pixels)?;
-    if !whole && raw.iter().all(|byte| *byte == 0) {
-        return None;
-    }
     Some(match (&facts.icc_profile, chromaticities) {
         (Some(profile), _) if managed => colour::to_srgb(picture, Some(profile)),
         (None, Some(xy)) if managed && !srgb => colour::from_chromaticities(picture, gamma, &xy),
@@ -244,6 +255,31 @@ fn gif_picture(bytes: &[u8]) -> Option<Picture> {
     Picture::new(width, height, channels, pixels)
 }
 
+/// Bitmaps; those of 16 bits a pixel are spread to bytes as the reference does it.
+fn bmp_picture(bytes: &[u8]) -> Option<Picture> {
+    let picture = with_image(bytes, ImageFormat::Bmp)?;
+    let number = |at: usize| {
+        bytes.get(at..at + 4).and_then(|b| Some(u32::from_le_bytes(b.try_into().ok()?)))
+    };
+    if number(14)? < 40 || number(26)? >> 16 != 16 {
+        return Some(picture);
+    }
+    let green_bits = match (number(30)?, number(54), number(58), number(62)) {
+        (0, ..) | (_, Some(0x7C00), Some(0x3E0), Some(0x1F)) => 5,
+        (_, Some(0xF800), Some(0x7E0), Some(0x1F)) => 6,
+        _ => return None,
+    };
+    let spread = |value: u8, bits: u32| {
+        let most = (1_u32 << bits) - 1;
+        ((u32::from(value) >> (8 - bits)) * 255 / most) as u8
+    };
+    let pixels = picture
+        .pixels
+        .chunks_exact(picture.channels)
+        .flat_map(|pixel| [spread(pixel[0], 5), spread(pixel[1], green_bits), spread(pixel[2], 5)]);
+    Picture::new(picture.width, picture.height, 3, pixels.collect())
+}
+
 fn ico_picture(bytes: &[u8]) -> Option<Picture> {
     match ico::shown(bytes) {
         Some(ico::Shown::Pixels(picture)) => Some(picture),
@@ -291,28 +327,5 @@ fn from_dynamic(image: DynamicImage) -> Option<Picture> {
         DynamicImage::ImageRgba16(image) => Picture::new(width, height, 4, upper(&image)),
         DynamicImage::ImageRgba8(image) => Picture::new(width, height, 4, image.into_raw()),
         other => Picture::new(width, height, 4, other.into_rgba8().into_raw()),
-    }
-}
-
-fn jxl_picture(bytes: &[u8]) -> Option<Picture> {
-    let image = jxl_oxide::JxlImage::builder().read(Cursor::new(bytes)).ok()?;
-    let (width, height) = (image.width(), image.height());
-    Picture::blank(width, height, 1)?;
-    let render = image.render_frame(0).ok()?;
-    let mut stream = render.stream();
-    let channels = stream.channels() as usize;
-    let mut samples = vec![0_u8; width as usize * height as usize * channels];
-    let written = stream.write_to_buffer(&mut samples);
-    if written != samples.len() {
-        return None;
-    }
-    match channels {
-        1 => Picture::from_grey(width, height, &samples),
-        2 => {
-            let pixels = samples.chunks_exact(2).flat_map(|p| [p[0], p[0], p[0], p[1]]).collect();
-            Picture::new(width, height, 4, pixels)
-        }
-        3 | 4 => Picture::new(width, height, channels, samples),
-        _ => None,
     }
 }

@@ -257,8 +257,17 @@ impl File<'_> {
             found.size = Some((first.picture.width, first.picture.height));
             found.is_transparent = first.picture.channels == 4;
             let index = thumbnail_frame(found.num_frames);
-            let frame = decode::frame(bytes, self.kind, index).unwrap_or(first.picture);
-            self.shrink(&frame);
+            // What is scaled is scaled by ffmpeg in the reference, with its own filter.
+            let is_scaled = self.found.size != Some(self.target());
+            let by_ffmpeg =
+                is_scaled && matches!(self.kind, FileType::ANIMATED_GIF | FileType::APNG);
+            self.found.thumbnail = by_ffmpeg
+                .then(|| super::frame::animation_frame(self.path, index, self.target()))
+                .flatten();
+            if self.found.thumbnail.is_none() {
+                let frame = decode::frame(bytes, self.kind, index).unwrap_or(first.picture);
+                self.shrink(&frame);
+            }
         }
     }
 
@@ -372,7 +381,10 @@ impl File<'_> {
             Some(0x89) => FileType::PNG,
             _ => return,
         };
-        if let Some(still) = decode::still(&bytes, kind) {
+        // The reference has ffmpeg draw it, whose colours of a JPEG are a little other.
+        let drawn =
+            super::ffmpeg::cover(self.path).and_then(|png| decode::still(&png, FileType::PNG));
+        if let Some(still) = drawn.or_else(|| decode::still(&bytes, kind)) {
             self.shrink(&still.picture);
         }
     }

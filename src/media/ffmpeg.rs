@@ -55,6 +55,17 @@ pub fn screenshot(video: &Path, seconds: f64) -> Result<Vec<u8>, String> {
     still(video, seconds, &["-q:v", "2", "-c:v", "mjpeg", "-f", "image2pipe"])
 }
 
+/// The picture attached to a sound file, as a PNG. `None` without ffmpeg or without a picture.
+#[must_use]
+pub(super) fn cover(sound: &Path) -> Option<Vec<u8>> {
+    let mut command = quiet();
+    // A seek, even to the start, skips the picture of an MP3.
+    command.arg("-i").arg(sound).args(["-an", "-frames:v", "1", "-c:v", "png"]);
+    command.args(["-f", "image2pipe", "-"]);
+    let png = is_there().then(|| run(command, FRAME_TIMEOUT, &|| false).ok()).flatten();
+    png.filter(|png| !png.is_empty())
+}
+
 fn still(video: &Path, seconds: f64, options: &[&str]) -> Result<Vec<u8>, String> {
     let mut command = quiet();
     command.args(["-ss", &format!("{:.3}", seconds.max(0.0)), "-i"]).arg(video);

@@ -27,13 +27,34 @@ pub fn video_frame(path: &Path, index: usize, seconds: f64, size: (u32, u32)) ->
     with_ffmpeg(path, seconds, size).or_else(first).or_else(built_in)
 }
 
-fn with_ffmpeg(path: &Path, seconds: f64, (width, height): (u32, u32)) -> Option<Picture> {
-    let bytes = Picture::blank(width, height, 3)?.pixels.len() as u64;
-    let mut child = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "quiet", "-ss", &format!("{seconds:.3}"), "-i"])
-        .arg(path)
-        .args(["-an", "-frames:v", "1", "-s", &format!("{width}x{height}")])
-        .args(["-f", "image2pipe", "-pix_fmt", "rgb24", "-vcodec", "rawvideo", "-"])
+/// Frame number `index` of an animated picture as ffmpeg scales it, with its alpha channel. `None`
+/// without ffmpeg.
+#[must_use]
+pub fn animation_frame(path: &Path, index: usize, size: (u32, u32)) -> Option<Picture> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-loglevel", "quiet", "-i"]).arg(path);
+    let (width, height) = size;
+    command.args(["-vf", &format!("select=eq(n\\,{index}),scale={width}:{height}")]);
+    one_frame(command, size, (4, "rgba"))
+}
+
+fn with_ffmpeg(path: &Path, seconds: f64, size: (u32, u32)) -> Option<Picture> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-loglevel", "quiet", "-ss", &format!("{seconds:.3}"), "-i"]);
+    command.arg(path).args(["-s", &format!("{}x{}", size.0, size.1)]);
+    one_frame(command, size, (3, "rgb24"))
+}
+
+/// Runs a command whose output options are still to come, for one frame of that format.
+fn one_frame(
+    mut command: Command,
+    (width, height): (u32, u32),
+    (channels, format): (usize, &str),
+) -> Option<Picture> {
+    let bytes = Picture::blank(width, height, channels)?.pixels.len() as u64;
+    let mut child = command
+        .args(["-an", "-frames:v", "1", "-f", "image2pipe", "-pix_fmt", format])
+        .args(["-vcodec", "rawvideo", "-"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .stdout(Stdio::piped())
@@ -51,5 +72,5 @@ fn with_ffmpeg(path: &Path, seconds: f64, (width, height): (u32, u32)) -> Option
     // Killing what has ended already is no error that matters.
     let _ended = child.kill();
     let _reaped = child.wait();
-    Picture::new(width, height, 3, reader.join().ok()?.ok()?)
+    Picture::new(width, height, channels, reader.join().ok()?.ok()?)
 }

@@ -493,16 +493,16 @@ pub(super) fn boxes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 fn jxl(bytes: &[u8]) -> Facts {
-    // The reference's reader tells a profile of every JPEG XL, made up if need be.
-    let mut facts = Facts { icc_profile: Some(Vec::new()), ..Facts::default() };
+    let mut facts = Facts { icc_profile: Some(super::jxl::profile(bytes)), ..Facts::default() };
     if bytes.starts_with(&[0xFF, 0x0A]) {
         return facts;
     }
-    // Boxes may be compressed, so the decoder is asked for them.
-    let image = jxl_oxide::JxlImage::builder().read(std::io::Cursor::new(bytes)).ok();
-    let exif = image.as_ref().and_then(|image| image.aux_boxes().first_exif().ok());
-    if let Some(jxl_oxide::AuxBoxData::Data(exif)) = exif {
-        add_exif_and_xmp(&mut facts, exif.payload(), None);
+    // The reference's reader sees a box as it is, never a compressed one.
+    if let Some((_, exif)) = boxes(bytes).find(|(kind, _)| *kind == b"Exif") {
+        // Four bytes may say where the block begins.
+        let starts_later = exif.get(4..).is_some_and(|rest| Tiff::new(rest).is_some());
+        let exif = if starts_later { &exif[4..] } else { exif };
+        add_exif_and_xmp(&mut facts, exif.strip_prefix(b"Exif\0\0").unwrap_or(exif), None);
     }
     facts
 }

@@ -24,6 +24,7 @@ mod ico;
 pub mod icon;
 pub mod identify;
 pub mod jpeg;
+mod jxl;
 mod keyframe;
 mod lanczos;
 mod metadata;

@@ -226,7 +226,8 @@ fn sample_entry(content: &[u8], track: &mut Track) -> Option<()> {
     };
     // Baseline H.263 has five sizes, whose pixels are wider than high.
     const H263: [(u32, u32); 5] = [(128, 96), (176, 144), (352, 288), (704, 576), (1408, 1152)];
-    if &track.codec == b"s263" && H263.contains(&(track.width, track.height)) {
+    let is_told = boxes(children).any(|(kind, _)| kind == b"pasp");
+    if !is_told && &track.codec == b"s263" && H263.contains(&(track.width, track.height)) {
         track.width = track.width * 12 / 11;
     }
     for (kind, content) in boxes(children) {
