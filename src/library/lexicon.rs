@@ -1,18 +1,14 @@
 //! Texts of tags by id, remembered: a stored tag never changes its text, so nothing goes stale.
 
-use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use crate::model::ids::TagId;
 use crate::store::{self, Read, TAGS};
 
-/// So many texts at most: beyond that all are forgotten.
-const TEXTS_MAX: usize = 100_000;
-
 /// A cache from tag ids to texts, filled on first use.
 #[derive(Default)]
 pub struct Lexicon {
-    texts: RwLock<HashMap<TagId, Arc<str>>>,
+    texts: RwLock<Vec<Option<Arc<str>>>>,
 }
 
 impl Lexicon {
@@ -22,7 +18,7 @@ impl Lexicon {
     /// When reading fails or the tag has no row.
     pub fn text(&self, read: &impl Read, tag: TagId) -> store::Result<Arc<str>> {
         if let Ok(texts) = self.texts.read()
-            && let Some(text) = texts.get(&tag)
+            && let Some(Some(text)) = texts.get(tag.0 as usize)
         {
             return Ok(Arc::clone(text));
         }
@@ -31,10 +27,11 @@ impl Lexicon {
             .ok_or_else(|| store::Error::Damaged(format!("tag {tag} has no row")))?;
         let text: Arc<str> = record.text.into();
         if let Ok(mut texts) = self.texts.write() {
-            if texts.len() >= TEXTS_MAX {
-                texts.clear();
+            let place = tag.0 as usize;
+            if place >= texts.len() {
+                texts.resize(place + 1, None);
             }
-            texts.insert(tag, Arc::clone(&text));
+            texts[place] = Some(Arc::clone(&text));
         }
         Ok(text)
     }
